@@ -1,0 +1,48 @@
+/* The host's own tables. Every one begins with muster_; a plugin may read muster_unit and nothing else of them.
+ * A migration that has been released is never edited: a change is a new one at the end of the list. */
+#include "store/migrate.h"
+
+static const char words[] =
+    /* Users. `secret` columns are hashes, see access/. `changed` counts every change of access: lanes reload when it moved. */
+    "CREATE TABLE muster_user("
+    " id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, person TEXT, lang TEXT NOT NULL DEFAULT 'zh-CN',"
+    " methods TEXT NOT NULL, disabled INTEGER NOT NULL DEFAULT 0, admin INTEGER NOT NULL DEFAULT 0,"
+    " password_hash TEXT, created_at INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE muster_cert("
+    " fingerprint TEXT PRIMARY KEY, user_id INTEGER NOT NULL REFERENCES muster_user(id), name TEXT NOT NULL,"
+    " added_at INTEGER NOT NULL, revoked_at INTEGER) STRICT;"
+    "CREATE TABLE muster_token("
+    " id INTEGER PRIMARY KEY, user_id INTEGER NOT NULL REFERENCES muster_user(id), hash TEXT NOT NULL UNIQUE,"
+    " label TEXT NOT NULL, added_at INTEGER NOT NULL, revoked_at INTEGER) STRICT;"
+    "CREATE TABLE muster_role("
+    " id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, grants TEXT NOT NULL, changed_at INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE muster_grant("
+    " id INTEGER PRIMARY KEY, user_id INTEGER NOT NULL REFERENCES muster_user(id),"
+    " role_id INTEGER NOT NULL REFERENCES muster_role(id), unit TEXT, granted_at INTEGER NOT NULL, revoked_at INTEGER) STRICT;"
+    "CREATE INDEX muster_grant_user ON muster_grant(user_id);"
+    /* The unit tree, as far as the host needs it: code → path ('/YL/CB-654002/'). */
+    "CREATE TABLE muster_unit("
+    " id INTEGER PRIMARY KEY, code TEXT NOT NULL UNIQUE, path TEXT NOT NULL UNIQUE, parent TEXT) STRICT;"
+    /* Replies of idempotent writes. */
+    "CREATE TABLE muster_done("
+    " id INTEGER PRIMARY KEY, user_id INTEGER NOT NULL, idem TEXT NOT NULL, hash BLOB NOT NULL, reply BLOB NOT NULL,"
+    " at INTEGER NOT NULL, UNIQUE(user_id, idem)) STRICT;"
+    "CREATE INDEX muster_done_at ON muster_done(at);"
+    /* One row per accepted write; `chain` is SHA-256 over the row before and this row's own fields. */
+    "CREATE TABLE muster_audit("
+    " id INTEGER PRIMARY KEY, received_at INTEGER NOT NULL, at INTEGER NOT NULL, user TEXT NOT NULL, fingerprint TEXT,"
+    " command TEXT NOT NULL, args TEXT NOT NULL, generation INTEGER NOT NULL, duration_us INTEGER NOT NULL,"
+    " request BLOB NOT NULL, outcome TEXT NOT NULL, chain BLOB NOT NULL) STRICT;"
+    "CREATE TABLE muster_series("
+    " id INTEGER PRIMARY KEY, plugin TEXT NOT NULL, name TEXT NOT NULL, last INTEGER NOT NULL, UNIQUE(plugin, name)) STRICT;"
+    "CREATE TABLE muster_setting("
+    " id INTEGER PRIMARY KEY, plugin TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, changed_at INTEGER NOT NULL,"
+    " UNIQUE(plugin, name)) STRICT;"
+    "CREATE TABLE muster_event("
+    " id INTEGER PRIMARY KEY, at INTEGER NOT NULL, plugin TEXT NOT NULL, topic TEXT NOT NULL, payload TEXT NOT NULL) STRICT;";
+
+int migrate_host(struct store *s, struct err *err)
+{
+    const struct migration list[] = {{1, "001_house", {words, sizeof(words) - 1}}};
+    return migrate(s, "muster", list, (int)(sizeof(list) / sizeof(list[0])), err);
+}
