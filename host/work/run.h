@@ -1,0 +1,50 @@
+/* A run: consecutive requests of one mode from one connection, handed to a lane and given back with their replies. Owned by exactly
+ * one side at a time. A sign-in is a run too: the secret is checked on a reader lane, never on the loop. */
+#ifndef MUSTER_WORK_RUN_H
+#define MUSTER_WORK_RUN_H
+
+#include "access/identity.h"
+#include "base/list.h"
+#include "plugin/registry.h"
+
+enum run_kind { RUN_COMMANDS, RUN_PASSWORD, RUN_CERTIFICATE };
+
+struct request {
+    const struct command *command; /* of run->registry */
+    int first_word, nwords;        /* into run->words: the arguments, without the command */
+};
+
+struct run {
+    enum run_kind kind;
+    enum mode mode;
+    struct registry *registry;   /* the generation it was parsed with; a reference */
+    struct identity *identity;   /* COMMANDS: who asks; a reference */
+    char lang[8];                /* of the connection; "" = the user's */
+    int64_t received_ms;
+
+    struct request *requests;
+    int nrequests, cap_requests;
+    struct { size_t at, len; } *words; /* into `bytes` */
+    int nwords, cap_words;
+    struct buf bytes;
+
+    /* sign-in: user and secret (password or token; a token is `user` "" or its owner) are words 0 and 1; or the certificate */
+    char fingerprint[65];
+
+    /* what the lane gives back */
+    struct buf out;              /* COMMANDS: nrequests canonical replies, one after the other */
+    struct identity *fresh;      /* sign-in: the identity; COMMANDS: a newer one to keep from now on, or NULL */
+    struct err err;              /* sign-in: why it was refused; code 0 when it was not */
+
+    void *owner;                 /* the connection; the lane never looks */
+    struct list link;            /* for whoever owns the run */
+};
+
+/* Takes references. `identity` NULL for a sign-in. Never NULL. */
+struct run *run_new(enum run_kind kind, enum mode mode, struct registry *registry, struct identity *identity);
+void run_free(struct run *run); /* drops the references; wipes secrets; NULL is fine */
+/* Copy one request's argument words. */
+void run_add(struct run *run, const struct command *command, const struct slice *words, int nwords);
+struct slice run_word(const struct run *run, int index);
+
+#endif
