@@ -26,7 +26,7 @@ struct node {
     enum node_type type;
     int64_t i;     /* BOOL, INT */
     double d;      /* DOUBLE */
-    struct slice s; /* TEXT, BLOB, STATUS, ERROR: points into the bytes read */
+    struct slice s; /* TEXT, BLOB, STATUS, ERROR, and INT, DOUBLE as written: points into the bytes read */
     int64_t count; /* ARRAY, SET, PUSH: elements; MAP, ATTRIBUTE: pairs */
 };
 
@@ -39,6 +39,8 @@ struct reader {
 long reader_measure(struct slice in);
 /* Read the next node; containers give their count and their elements follow. 1, 0 at the end of the bytes (or incomplete), ERR_PROTO. */
 int reader_next(struct reader *r, struct node *node);
+/* As reader_next, and ERR_PROTO for what the canonical form does not have (sets, pushes, RESP2 nulls, other verbatim types). */
+int reader_next_canonical(struct reader *r, struct node *node);
 /* Jump over one whole value. 0 or ERR_PROTO. */
 int reader_skip(struct reader *r);
 

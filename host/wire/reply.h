@@ -17,7 +17,7 @@
 struct reply {
     struct buf *out;
     size_t start;     /* where this reply begins in out */
-    size_t max_bytes; /* of this reply */
+    size_t max_bytes; /* of this reply; 0: only out's own maximum counts */
     int code;         /* 0, ERR_TOOBIG (too long), ERR_INTERNAL (too deep, unbalanced) */
     int depth;
     struct {
