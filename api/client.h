@@ -37,8 +37,21 @@ int client_flush(struct client *c, struct err *err);
 /* Send raw bytes inside the TLS session (tests of bad input). */
 int client_raw(struct client *c, struct slice bytes, struct err *err);
 /* Read the next whole reply as it came; `reply` is valid until the next client_read. Error replies are replies: 0 is returned.
- * Negative only when the connection failed (ERR_IO, ERR_TIMEOUT, ERR_PROTO): close it then. Pushes are skipped. */
+ * Negative only when the connection failed (ERR_IO, ERR_TIMEOUT, ERR_PROTO): close it then; an end by the server has the rule
+ * "connection.closed". Pushes are skipped. */
 int client_read(struct client *c, struct slice *reply, struct err *err);
+
+/* For programs that drive several connections by poll(2) on client_fd: send what the socket takes and take in what has come,
+ * without waiting. 0, or negative as client_read. */
+int client_pump(struct client *c, struct err *err);
+bool client_wants_write(const struct client *c); /* something is left to send: poll for POLLOUT too */
+/* As client_read without waiting: 1 with a reply, 0 when none is whole yet, negative as client_read. */
+int client_take(struct client *c, struct slice *reply, struct err *err);
+/* Send what is queued, then shut the writing side of the socket; replies can still be read. */
+int client_half_close(struct client *c, struct err *err);
+/* Connect a plain TCP socket (non-blocking, for tests of what comes before TLS). The descriptor or a negative code. */
+int client_dial(const char *host, int port, int timeout_ms, struct err *err);
+
 /* client_queue + client_read, and an error reply becomes a negative code with `err` filled. */
 int client_call(struct client *c, const struct slice *words, int count, struct slice *reply, struct err *err);
 

@@ -381,8 +381,12 @@ static int odd_client(const char *const *alpn, const int *suites, struct err *se
     assert_int_equal(mbedtls_ssl_config_defaults(&conf, MBEDTLS_SSL_IS_CLIENT, MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_DEFAULT), 0);
     mbedtls_ssl_conf_rng(&conf, mbed_random, NULL);
     mbedtls_ssl_conf_authmode(&conf, MBEDTLS_SSL_VERIFY_NONE);
-    if (suites != NULL)
+    if (suites != NULL) {
         mbedtls_ssl_conf_ciphersuites(&conf, suites);
+#if MBED_IS_3
+        mbedtls_ssl_conf_max_tls_version(&conf, MBEDTLS_SSL_VERSION_TLS1_2);
+#endif
+    }
     if (alpn != NULL)
         assert_int_equal(mbedtls_ssl_conf_alpn_protocols(&conf, (const char **)(uintptr_t)alpn), 0);
     /* Borrow an endpoint's place: a session only looks at its configuration. */
