@@ -1,0 +1,60 @@
+#!/bin/sh
+# kill -9 of the server at random moments under 8 writing clients: every acknowledged write is there, none twice, the audit chain is
+# whole and the fund's figures agree with the gifts. ROUNDS (50) kills; MUSTER is the program.
+set -eu
+cd "$(dirname "$0")/../.."
+: "${MUSTER:=build/release/muster}"
+ROUNDS=${ROUNDS:-50}
+CLIENTS=8
+dir=$(mktemp -d)
+server="" writers=""
+finish() {
+  : >"$dir/stop"
+  for pid in $writers $server; do kill -9 "$pid" 2>/dev/null || true; done
+  rm -rf "$dir"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+fail() { echo "kill: $*"; tail -5 "$dir/server.log"; exit 1; }
+
+start() { # start PORT; sets server and port
+  : >"$dir/server.out"
+  "$MUSTER" serve --data "$dir/data" --port "$1" >"$dir/server.out" 2>>"$dir/server.log" &
+  server=$!
+  tries=0
+  until grep -q 'listening on' "$dir/server.out"; do
+    kill -0 "$server" 2>/dev/null || fail "the server did not start"
+    tries=$((tries + 1)); [ $tries -lt 600 ] || fail "the server is not ready after 30 s"
+    sleep 0.05
+  done
+  port=$(sed -n 's/.*listening on .*:\([0-9]*\)$/\1/p' "$dir/server.out")
+}
+play() { "$MUSTER" play --data "$dir/data" --port "$port" "$@"; }
+
+"$MUSTER" init --data "$dir/data" >/dev/null
+start 0
+play tests/fault/prepare.lua
+i=0
+while [ $i -lt $CLIENTS ]; do
+  play tests/fault/writer.lua -- "$i" "$dir" >>"$dir/writers.log" 2>&1 &
+  writers="$writers $!"
+  i=$((i + 1))
+done
+
+round=0
+while [ $round -lt "$ROUNDS" ]; do
+  sleep "0.$(awk -v s="$round$$" 'BEGIN { srand(s); printf "%03d", 50 + int(rand() * 350) }')"
+  kill -9 "$server"
+  wait "$server" 2>/dev/null || true
+  start "$port"
+  round=$((round + 1))
+done
+sleep 0.5
+: >"$dir/stop"
+for pid in $writers; do wait "$pid" || fail "a writer gave up: $(tail -3 "$dir/writers.log")"; done
+writers=""
+play tests/fault/verify.lua -- "$dir" "$CLIENTS"
+echo "kill: $ROUNDS rounds"
+kill -TERM "$server"
+wait "$server" || fail "the server did not end cleanly"
+server=""
