@@ -17,6 +17,7 @@ struct identity {
     int64_t user_id;
     char *name, *person /* or NULL */, *lang;
     char fingerprint[65]; /* of the certificate that signed in, or "" */
+    int64_t token_id;     /* of the token that signed in, or 0 */
     bool admin;           /* every command, everywhere, and backdate */
     struct grant *grants;
     int ngrants;
@@ -32,6 +33,9 @@ void access_changed(void); /* after the commit, before its replies leave */
 
 /* Read the user's identity. ERR_NOTFOUND; ERR_NOAUTH when disabled, or when `fingerprint` (may be "") was revoked. Inside a read or batch. */
 int identity_read(struct store *s, int64_t user_id, const char *fingerprint, struct identity **out, struct err *err);
+
+/* Read it again, as it signed in: also ERR_NOAUTH when its token was revoked. */
+int identity_refresh(struct store *s, const struct identity *old, struct identity **out, struct err *err);
 
 /* May this identity use the command at all, whatever the unit? For early refusal and COMMAND LIST. */
 bool identity_may(const struct identity *id, const struct command *command);
