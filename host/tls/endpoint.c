@@ -252,3 +252,10 @@ int64_t tls_endpoint_expires_ms(const struct tls_endpoint *e)
 {
     return e->has_cert ? mbed_time_ms(&e->cert.valid_to) : 0;
 }
+
+const char *tls_library_version(void)
+{
+    static char text[18]; /* the size mbedTLS asks for; every caller writes the same */
+    mbedtls_version_get_string_full(text);
+    return text;
+}

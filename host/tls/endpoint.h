@@ -25,5 +25,7 @@ struct tls_endpoint *tls_endpoint_ref(struct tls_endpoint *e);
 void tls_endpoint_unref(struct tls_endpoint *e); /* NULL is fine */
 /* End of validity of the endpoint's own certificate, ms UTC; 0 without one. */
 int64_t tls_endpoint_expires_ms(const struct tls_endpoint *e);
+/* "mbed TLS 2.28.3": of the library in use. */
+const char *tls_library_version(void);
 
 #endif

@@ -1,0 +1,105 @@
+#include "cli/cli.h"
+#include "cli/connect.h"
+#include "cli/table.h"
+#include "wire/render.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char manual[] =
+    "Usage: muster call COMMAND [ARGUMENT…] [OPTIONS]\n\n"
+    "Sends one command and prints its reply: lists as tables, for programs as JSON. Arguments are NAME=VALUE or, before the\n"
+    "first named one, values in the declared order. An argument that begins with - comes after --.\n\n"
+    "  muster call echo.say hello\n"
+    "  muster call fund.give fund=DUES donor=M001 amount_fen=500000\n\n"
+    "  --json                print the reply as JSON\n"
+    "  --resp2               speak RESP2\n" CONNECT_MANUAL
+    "\nExit status: 0 done, 2 wrong argument or command, 3 not found, 4 refused by a rule or state, 5 not permitted,\n"
+    "6 not signed in, 7 busy or timed out (try again), 8 protocol, 9 internal or no connection.\n";
+
+struct call {
+    struct connect connect;
+    bool json;
+    int proto;
+};
+
+/* -1: go on; otherwise the exit status. */
+static int parse(struct call *call, int argc, char **argv, struct err *err)
+{
+    static const struct option options[] = {
+        CONNECT_LONG_OPTIONS,
+        {"json", no_argument, NULL, 'j'},
+        {"resp2", no_argument, NULL, '2'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    opterr = 0;
+    optind = 0;
+    for (int c; (c = getopt_long(argc, argv, ":h", options, NULL)) != -1;) {
+        int rv = connect_option(&call->connect, c, optarg, err);
+        if (rv < 0)
+            return cli_misuse("call", "%s", err->text);
+        if (rv > 0)
+            continue;
+        switch (c) {
+        case 'j': call->json = true; break;
+        case '2': call->proto = 2; break;
+        case 'h': fputs(manual, stdout); return 0;
+        case ':': return cli_misuse("call", "%s needs a value", argv[optind - 1]);
+        default: return cli_misuse("call", "unknown option %s (put -- before arguments that begin with -)", argv[optind - 1]);
+        }
+    }
+    return optind < argc ? -1 : cli_misuse("call", "which command?");
+}
+
+static int print(const struct call *call, struct slice reply, struct err *err)
+{
+    struct buf out = {0};
+    int rv = 0;
+    if (call->json) {
+        rv = render_json(reply, &out);
+        buf_byte(&out, '\n');
+        if (rv != 0)
+            err_set(err, rv, "the reply cannot be shown as JSON");
+    } else {
+        pretty_reply(reply, &out);
+    }
+    if (rv == 0 && (fwrite(out.data, 1, out.len, stdout) != out.len || fflush(stdout) != 0))
+        rv = err_set(err, ERR_IO, "cannot write to standard output");
+    buf_close(&out);
+    return rv;
+}
+
+static int run(struct call *call, char **words, int count, struct err *err)
+{
+    struct client_options options = connect_options(&call->connect);
+    struct client *client = NULL;
+    struct slice *slices = mem_alloc((size_t)count * sizeof *slices), reply;
+    for (int i = 0; i < count; i++)
+        slices[i] = slice_of(words[i]);
+    options.proto = call->proto;
+    options.name = "muster-call";
+    int rv = client_open(&options, &client, err);
+    if (rv == 0)
+        rv = client_call(client, slices, count, &reply, err);
+    if (rv == 0)
+        rv = print(call, reply, err);
+    client_close(client);
+    free(slices);
+    return rv;
+}
+
+int cli_call(int argc, char **argv)
+{
+    struct call call = {.proto = 3};
+    struct err err = {0};
+    int status = parse(&call, argc, argv, &err);
+    if (status < 0) {
+        int rv = connect_settle(&call.connect, &err);
+        if (rv == 0)
+            rv = run(&call, argv + optind, argc - optind, &err);
+        status = rv == 0 ? 0 : cli_fail("call", &err);
+    }
+    connect_close(&call.connect);
+    return status;
+}

@@ -1,0 +1,19 @@
+#include "cli/cli.h"
+#include "tls/endpoint.h"
+
+#include <jansson.h>
+#include <lua.h>
+#include <stdio.h>
+#include <string.h>
+
+int cli_version(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "--help") == 0) {
+        puts("Usage: muster version\n\nPrints the versions of Muster and of the libraries it runs with.");
+        return 0;
+    }
+    if (argc > 1)
+        return cli_misuse("version", "what is \"%s\"?", argv[1]);
+    printf("muster %s\n%s\n%s\njansson %s\n", MUSTER_VERSION, tls_library_version(), LUA_RELEASE, jansson_version_str());
+    return 0;
+}
