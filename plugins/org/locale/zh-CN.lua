@@ -1,0 +1,43 @@
+return {
+  -- machine
+  ["%s needs a second person: %s is the %s of this record"] = "“%s”须由另一人办理：%s 是本记录的 %s",
+  ["%s needs %s"] = "“%s”缺少 %s",
+  ["%s is not possible in state %s, which is final"] = "不能“%s”：已处于终结状态 %s",
+  ["%s is not possible in state %s; possible: %s"] = "不能“%s”：当前状态为 %s，可办理：%s",
+  -- names and codes
+  ["%s must be 1 to 20 letters, digits or hyphens"] = "%s 须为 1 至 20 个字母、数字或连字符",
+  ["%s must not be blank"] = "%s 不能为空白",
+  ["%s holds a number as long as an identity card's; those are not stored"] = "%s 中含有身份证号长度的数字，本系统不保存证件号码",
+  ["the code %s is taken"] = "代码 %s 已被占用",
+  ["%s %s is not within your scope"] = "%s %s 不在您的权限范围内",
+  ["there is no %s %s"] = "没有 %s %s",
+  ["this record is at revision %d, you sent %d; read it again"] = "本记录已是第 %d 版，您提交的是第 %d 版，请重新读取",
+  ["%s is before %s, when this began"] = "%s 早于起始日 %s",
+  -- units
+  ["unit %s is not open on %s"] = "机构 %s 在 %s 未在设",
+  ["a partner stands outside every unit"] = "协作单位不隶属任何机构",
+  ["a superior can only stand under a superior"] = "上级单位只能隶属于上级单位",
+  ["a unit of kind %s has no units below it"] = "%s 类机构之下不设机构",
+  ["a branch needs the unit it belongs to"] = "党支部须指明所属机构",
+  ["a unit without parent needs a scope over everything"] = "新增无隶属的机构须有全局权限",
+  ["unit %s is closed"] = "机构 %s 已关闭",
+  ["unit %s is open"] = "机构 %s 在设",
+  ["unit %s still has open units: %s"] = "机构 %s 之下仍有在设机构：%s",
+  ["a division code has six digits"] = "行政区划代码为六位数字",
+  ["%s lies under %s itself"] = "%s 本身隶属于 %s",
+  -- people
+  ["phone_masked must have its middle digits replaced by *, such as 138****0000"] = "phone_masked 须以 * 遮住中间数字，如 138****0000",
+  ["pinyin holds initials: letters only"] = "pinyin 为首字母，只能是字母",
+  ["%s is not a Party branch"] = "%s 不是党支部",
+  ["%s is a member of branch %s since %s; one branch at a time"] = "%s 已是支部 %s 的党员（自 %s 起），同一时间只能属于一个支部",
+  ["%s is in no branch"] = "%s 不在任何党支部",
+  -- posts and groups
+  ["this post ended on %s"] = "该职务已于 %s 免去",
+  ["unit %s has no leading group"] = "机构 %s 没有领导小组",
+  ["unit %s has a leading group since %s"] = "机构 %s 自 %s 起已有领导小组",
+  -- events and calendars
+  ["event %s was closed on %s"] = "事件 %s 已于 %s 结束",
+  ["week lists weekdays such as 1,2,3,4,5 (1 is Monday)"] = "week 为星期序号，如 1,2,3,4,5（1 为星期一）",
+  ["hours are stretches of minutes in order, such as [[600,840],[930,1170]]"] = "hours 为依次排列的分钟段，如 [[600,840],[930,1170]]",
+  ["the calendar has not that many working hours in ten years"] = "该日历十年内没有这么多工作时间",
+}

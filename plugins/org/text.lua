@@ -1,0 +1,92 @@
+--- Names: their normal form, the checks they must pass, and the index that finds them.
+local text = {}
+
+-- Keyboards and old systems write the dot of names such as 古丽米热·艾比布力 in five ways.
+local DOTS = { "\u{2022}", "\u{2027}", "\u{30FB}", "\u{FF0E}" }
+local DOT = "\u{00B7}"
+local LAST_CHARACTER = "\u{10FFFF}"
+local INDEXED_GRAMS = 4 -- more pairs of a query hardly narrow the candidates
+
+--- The one form in which a name is stored: NFC, one kind of dot, ASCII digits, no outer spaces.
+function text.normal(call, name)
+  name = call:nfc(name)
+  for _, dot in ipairs(DOTS) do name = name:gsub(dot, DOT) end
+  -- U+FF10 … U+FF19 are EF BC 90 … EF BC 99 in UTF-8
+  name = name:gsub("\xEF\xBC([\x90-\x99])", function(c) return string.char(c:byte() - 0x90 + 48) end)
+  return (name:gsub("^%s+", ""):gsub("%s+$", ""))
+end
+
+--- What names are compared by.
+function text.key(name)
+  return name:lower()
+end
+
+--- A code of anything: letters, digits and hyphens, 1 to 20 of them.
+function text.code(call, arg, code)
+  if #code > 20 or not code:match("^[A-Za-z0-9-]+$") then
+    call:fail("ARG", { rule = "org.code", arg = arg }, "%s must be 1 to 20 letters, digits or hyphens", arg)
+  end
+  return code
+end
+
+--- A name or title: normal form, not empty, and no number as long as an identity card's (15 or 18 digits):
+-- those are not stored.
+function text.name(call, arg, name)
+  name = text.normal(call, name)
+  if name == "" then call:fail("ARG", { rule = "org.name", arg = arg }, "%s must not be blank", arg) end
+  if name:find(("%d"):rep(15)) then
+    call:fail("ARG", { rule = "org.no_idcard", arg = arg },
+      "%s holds a number as long as an identity card's; those are not stored", arg)
+  end
+  return name
+end
+
+local function characters(s)
+  local list = {}
+  for _, c in utf8.codes(s) do list[#list + 1] = utf8.char(c) end
+  return list
+end
+
+local function grams(s)
+  local c, list, seen = characters(s), {}, {}
+  for i = 1, #c do
+    local gram = c[i] .. (c[i + 1] or "")
+    if not seen[gram] then
+      seen[gram] = true
+      list[#list + 1] = gram
+    end
+  end
+  return list
+end
+
+--- Index `name` (already normal) so that `ref` of `kind` is found by any part of it.
+-- Entries of former names stay; the search compares with the present name.
+function text.index(call, kind, ref, name)
+  for _, gram in ipairs(grams(text.key(name))) do
+    call.db:run("INSERT INTO org_gram (kind, gram, ref) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", kind, gram, ref)
+  end
+end
+
+--- What a search for `q` needs: the key to compare with and the codes that can match.
+-- At most `limit` codes (default 500), in code order.
+function text.candidates(call, kind, q, limit)
+  local key = text.key(text.normal(call, q))
+  if key == "" then call:fail("ARG", { rule = "org.name", arg = "q" }, "%s must not be blank", "q") end
+  local list = grams(key)
+  if #list > 1 then list[#list] = nil end -- the last character alone ends a name, not a query
+  local rows
+  if utf8.len(key) == 1 then
+    rows = call.db:rows([[SELECT DISTINCT ref FROM org_gram WHERE kind = ? AND gram >= ? AND gram < ?
+      ORDER BY ref LIMIT ?]], kind, key, key .. LAST_CHARACTER, limit or 500)
+  else
+    local n = math.min(#list, INDEXED_GRAMS)
+    rows = call.db:rows([[SELECT ref FROM org_gram WHERE kind = ? AND gram IN (?, ?, ?, ?)
+      GROUP BY ref HAVING count(*) = ? ORDER BY ref LIMIT ?]],
+      kind, list[1], list[math.min(2, n)], list[math.min(3, n)], list[math.min(4, n)], n, limit or 500)
+  end
+  local codes = {}
+  for i, row in ipairs(rows) do codes[i] = row.ref end
+  return key, codes
+end
+
+return text
