@@ -35,7 +35,9 @@ struct store_options {
     const char *path;         /* of the database file */
     int cache_kib;            /* page cache; 0: driver's default */
     int checkpoint_pages;     /* WAL pages before a checkpoint; 0: default (4000) */
+    int page_bytes;           /* of a file that is created now; 0: default (4096) */
     const char *faults;       /* NULL, or faults to inject, see store/faulty.h: tests only */
+    bool unsafe_sql;          /* the linter lets everything pass (the authorizer does not): tests only */
 };
 
 /* Open one connection. The writer creates the file (mode 0600) and takes the data folder's lock: a second writer process is refused
@@ -47,8 +49,12 @@ void store_close(struct store *s); /* NULL is fine; an open batch is rolled back
 int store_batch_begin(struct store *s, struct err *err);
 /* Is the batch's transaction still there? False after INSERT OR ROLLBACK and the like. */
 bool store_batch_alive(const struct store *s);
-int store_batch_commit(struct store *s, struct err *err); /* STORE_OK, RETRY, UNKNOWN, FENCED or an error (rolled back) */
+int store_batch_commit(struct store *s, struct err *err); /* STORE_OK, RETRY, UNKNOWN, FENCED, LOST or an error (rolled back) */
 void store_batch_abort(struct store *s);
+/* Outside a batch, for instance when the lane has nothing to do: move the log's pages into the database file if at least `min_pages`
+ * stand in it. (A commit does so by itself at options.checkpoint_pages, and then its batch waits for it.) Returns the pages that were
+ * in the log, 0 when they were too few, or ERR_IO. */
+int store_checkpoint(struct store *s, int min_pages, struct err *err);
 
 /* The idempotency key of a write, scoped to its user. key.len == 0: the request has none, and nothing is looked up or kept. */
 struct store_request {
@@ -62,13 +68,16 @@ struct store_request {
 int store_command_begin(struct store *s, const struct store_request *request, struct buf *reply, struct err *err);
 /* Keep `reply` under the request's key and release the savepoint. 0, STORE_LOST, or an error (then abort). */
 int store_command_end(struct store *s, const struct store_request *request, struct slice reply, struct err *err);
-/* Roll back to the savepoint. 0 or STORE_LOST. Open cursors are closed by both. */
+/* Roll back to the savepoint, nested ones too. 0 or STORE_LOST. Open cursors are closed by both, and their pointers are dead then. */
 int store_command_abort(struct store *s);
 /* Outside a batch, after UNKNOWN: STORE_DONE with the reply, STORE_CONFLICT or STORE_NEW (it never happened). */
 int store_command_find(struct store *s, const struct store_request *request, struct buf *reply, struct err *err);
 /* A nested savepoint around a call of another plugin's write command; nesting <= 16. `keep` false rolls it back. */
 int store_nested_begin(struct store *s, struct err *err);
-int store_nested_end(struct store *s, bool keep, struct err *err); /* 0 or STORE_LOST */
+int store_nested_end(struct store *s, bool keep, struct err *err); /* 0 or STORE_LOST; ERR_STATE: doomed, so it was rolled back */
+/* Delete at most `limit` kept replies of requests received before `before_ms`, oldest first. In a batch, outside a command.
+ * Returns how many went, or an error. */
+int store_done_expire(struct store *s, int64_t before_ms, int limit, struct err *err);
 
 /* -- the readers' snapshot -- */
 int store_read_begin(struct store *s, struct err *err);
@@ -78,7 +87,10 @@ void store_read_end(struct store *s);
 /* `plugin` NULL: the host's own SQL, trusted. Otherwise the guard holds (see store/guard.h): the linter at the first use of each text,
  * the authorizer when it is prepared, and no statement at all while no transaction is open (ERR_POLICY).
  * Arguments bind to `?` in order; too few or too many are ERR_ARG. SQL errors: ERR_CONFLICT for a broken constraint (rule
- * "sql.constraint"), ERR_TIMEOUT when interrupted, ERR_LIMIT for rows or bytes beyond the limits, ERR_ARG for bad SQL. */
+ * "sql.constraint"), ERR_TIMEOUT when interrupted, ERR_LIMIT for rows or bytes beyond the limits, ERR_ARG for bad SQL ("sql.type" for a
+ * value of the wrong type, "sql.overflow").
+ * Any error dooms the command (or nested call) it happened in: what follows there is ERR_STATE "sql.doomed" until it is rolled back.
+ * A writing statement with RETURNING has run to its end when store_query returns; its rows are kept for the cursor. */
 int store_exec(struct store *s, const char *plugin, struct slice sql, const struct value *args, int nargs, int64_t *changes,
                struct err *err);
 int store_query(struct store *s, const char *plugin, struct slice sql, const struct value *args, int nargs,
@@ -89,7 +101,7 @@ int cursor_columns(const struct cursor *c);
 const char *cursor_name(const struct cursor *c, int column);
 void cursor_value(struct cursor *c, int column, struct value *out); /* NULL, INT, DOUBLE, TEXT or BLOB */
 void cursor_close(struct cursor *c);                                 /* NULL is fine */
-/* First column of the first row into `out` (VALUE_NULL when no row); text is copied to `keep`. 1 row found, 0 none, or an error. */
+/* First column of the first row into `out` (VALUE_NULL when no row); text is copied to `keep`, replacing its content. 1 row found, 0 none, or an error. */
 int store_value(struct store *s, const char *plugin, struct slice sql, const struct value *args, int nargs,
                 struct value *out, struct buf *keep, struct err *err);
 /* Run host SQL given as a C string with integer/text values; a shorthand of store_exec for the host. */
@@ -101,7 +113,7 @@ void store_limits(struct store *s, int64_t max_rows, int64_t max_bytes, uint64_t
 void store_interrupt(struct store *s);
 /* The role the store was opened with. */
 enum store_role store_role(const struct store *s);
-/* Counters since opening: pages written, commits, statements. For INFO and the benchmark. */
+/* Counters since opening: pages written, commits, statements. For INFO and the benchmark. Any thread. */
 struct store_stats {
     int64_t commits, statements, prepared, pages_written;
 };
