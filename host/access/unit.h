@@ -14,7 +14,7 @@
 /* Add a unit, or move it with its whole subtree; parent.len == 0: a root. 0, or ERR_ARG (rule "unit.code"), ERR_NOTFOUND (parent), ERR_STATE
  * (rule "unit.cycle"), ERR_LIMIT (rule "unit.depth"). Inside a command. `*moved`: did any path change that existed before? */
 int unit_set(struct store *s, struct slice code, struct slice parent, bool *moved, struct err *err);
-/* Append the path: 1 found, 0 no such unit, or an error. */
+/* Put the path into `path`, replacing its content: 1 found, 0 no such unit, or an error. */
 int unit_path(struct store *s, struct slice code, struct buf *path, struct err *err);
 
 #endif

@@ -9,6 +9,14 @@
 
 struct lanes;
 
+/* One line of the `limits` reply. */
+struct limit_row {
+    const char *name;  /* "line_bytes" */
+    int64_t value;
+    const char *unit;  /* "bytes", "ms", "commands", … */
+    const char *phase; /* "before sign-in", "after sign-in", or "" when it holds always */
+};
+
 struct lanes_options {
     const char *db_path;
     const char *faults;          /* injected into the writer's store, or NULL: tests */
@@ -20,6 +28,9 @@ struct lanes_options {
     int zone_min;                /* of civil days */
     int64_t idem_keep_ms;        /* 0: 30 days */
     struct runtime_limits limits;
+    const struct limit_row *limit_rows; /* what the `limits` command shows; as long-lived as the lanes */
+    int nlimit_rows;
+    bool unsafe_sql;             /* see store_options: tests */
     void (*wake)(void *arg);     /* on a lane's thread: finished runs wait where there were none */
     void *arg;
 };
@@ -27,10 +38,13 @@ struct lanes_options {
 /* Start the watchdog and the threads; migrates the host's tables and every plugin's before the readers open. 0 or the first error of any
  * lane, with nothing left running. */
 int lanes_start(const struct lanes_options *options, struct lanes **out, struct err *err);
-/* Hand a run over. 0, or ERR_BUSY (mailbox full) / ERR_STATE (stopping): the caller keeps it. Loop thread. */
+/* Hand a run over. 0, or ERR_BUSY (mailbox full, or too many runs not yet taken back) / ERR_STATE (stopping, or a write after the lanes
+ * were fenced): the caller keeps it. Loop thread. */
 int lanes_put(struct lanes *l, struct run *run);
 /* Take up to `max` finished runs, never waiting. Loop thread. */
 int lanes_take(struct lanes *l, struct run **out, int max);
+/* Has another server taken the database over? Nothing can be written any more: drain and stop. Any thread. */
+bool lanes_fenced(const struct lanes *l);
 /* Finish what is queued, then end and join the threads. Finished runs can still be taken; then lanes_free. */
 void lanes_stop(struct lanes *l);
 void lanes_free(struct lanes *l);

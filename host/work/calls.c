@@ -1,0 +1,72 @@
+#include "work/calls.h"
+
+#include "base/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A lane's calls share buffers: one frame for each depth, because the arguments of an outer call must stay while an
+ * inner one runs. What is asked for by name and handed out as text (settings, figure arguments) is kept in a list
+ * until the next request; few requests make any. */
+
+enum { WRITE_MS = 250, READ_MS = 2000 };
+
+struct kept {
+    struct kept *next;
+    char text[];
+};
+
+struct slice calls_keep(struct calls *c, struct slice text)
+{
+    struct kept *k = mem_alloc(sizeof(*k) + text.len + 1);
+    if (text.len)
+        memcpy(k->text, text.data, text.len);
+    k->text[text.len] = '\0';
+    k->next = c->kept;
+    c->kept = k;
+    return (struct slice){k->text, text.len};
+}
+
+void calls_forget(struct calls *c)
+{
+    while (c->kept) {
+        struct kept *next = c->kept->next;
+        free(c->kept);
+        c->kept = next;
+    }
+}
+
+void calls_close(struct calls *c)
+{
+    calls_forget(c);
+    for (int i = 0; i <= CALL_DEPTH_MAX; i++) {
+        bound_close(&c->frames[i].bound);
+        buf_close(&c->frames[i].text);
+        free(c->frames[i].words);
+    }
+    free(c->units);
+    buf_close(&c->paths);
+    buf_close(&c->path);
+}
+
+struct slice call_idem(const struct call *call)
+{
+    return calls_of(call)->frames[0].bound.idem;
+}
+
+int calls_run(struct calls *c, const struct command *command, struct call *call, struct buf *out, struct err *err)
+{
+    const struct bound *b = &c->frames[0].bound;
+    int timeout_ms = command->timeout_ms;
+    if (timeout_ms <= 0)
+        timeout_ms = command->mode == MODE_WRITE ? WRITE_MS : READ_MS;
+    if (b->timeout_ms > 0 && b->timeout_ms < timeout_ms)
+        timeout_ms = b->timeout_ms;
+    return runtime_run(c->runtime, command, call, b->values, timeout_ms, out, err);
+}
+
+void calls_refuse(const struct call *call, const struct err *err, struct buf *out)
+{
+    log_debug("work", "%s of %s refused: %s %s: %s", call->command, call->user, err_token(err->code), err->rule, err->text);
+    reply_error(out, err);
+}

@@ -1,0 +1,210 @@
+#include "work/calls.h"
+
+#include "access/unit.h"
+
+#include <string.h>
+
+/* Calls inside calls: another plugin's command, or a figure. The inner one runs in the same transaction, as the same
+ * user, within the same scope and the outer one's deadline. In the writer it has a savepoint of its own, so that a
+ * caller that catches its refusal finds nothing of it.
+ *
+ * A plugin that lists another in `requires` vouches for its use: the user needs no grant for the inner command. For any
+ * other plugin the user must hold one that reaches the whole scope of the outer call. */
+
+static int deeper(const struct call *call, struct call *inner, struct err *err)
+{
+    if (call->depth >= CALL_DEPTH_MAX)
+        return err_rule(err, ERR_LIMIT, "limit.depth", NULL, "calls between plugins nest at most %d deep", CALL_DEPTH_MAX);
+    *inner = *call;
+    inner->depth = call->depth + 1;
+    inner->outer = (struct call *)call;
+    return 0;
+}
+
+static bool vouched(const struct calls *c, const struct call *call, const char *plugin)
+{
+    return strcmp(call->plugin, plugin) == 0 || strcmp(call->plugin, "muster") == 0 ||
+           registry_requires(c->registry, call->plugin, plugin);
+}
+
+static int check_permission(const struct calls *c, const struct call *call, const struct command *command, struct err *err)
+{
+    if (vouched(c, call, command->plugin))
+        return 0;
+    const struct unit_ref whole = {.arg = "scope", .code = slice_of(call->scope), .path = call->scope};
+    const struct question q = {.command = command, .units = &whole, .nunits = 1};
+    const char *scope;
+    return access_decide(c->identity, &q, &scope, err);
+}
+
+/* -- words of a nested call -- */
+
+static bool reserved(struct slice name)
+{
+    return slice_is(name, "idem") || slice_is(name, "at") || slice_is(name, "timeout_ms") || slice_is(name, "lang");
+}
+
+/* Put "name=value" words together in the frame; those whose name `skip` names are left out. */
+static int make_words(struct frame *f, const struct named_arg *args, int nargs, bool (*skip)(struct slice name),
+                      struct err *err)
+{
+    if (nargs > f->cap_words) {
+        f->words = mem_realloc(f->words, (size_t)nargs * sizeof(*f->words));
+        f->cap_words = nargs;
+    }
+    size_t total = 0;
+    for (int i = 0; i < nargs; i++)
+        total += args[i].name.len + 1 + args[i].text.len;
+    buf_clear(&f->text);
+    buf_reserve(&f->text, total); /* so that no word moves */
+    int n = 0;
+    for (int i = 0; i < nargs; i++) {
+        if (reserved(args[i].name))
+            return err_rule(err, ERR_ARG, "call.reserved", NULL, "%.*s belongs to the client's request, not to calls inside it",
+                            (int)args[i].name.len, args[i].name.data);
+        if (skip && skip(args[i].name))
+            continue;
+        size_t at = f->text.len;
+        buf_slice(&f->text, args[i].name);
+        buf_byte(&f->text, '=');
+        buf_slice(&f->text, args[i].text);
+        f->words[n++] = (struct slice){f->text.data + at, f->text.len - at};
+    }
+    return n;
+}
+
+/* -- commands -- */
+
+static int check_units_exist(struct calls *c, const struct command *command, const struct value *values, struct err *err)
+{
+    int rv = calls_find_units(c, command->args, command->nargs, values, err);
+    for (int i = 0; rv == 0 && i < c->nunits; i++) {
+        if (!c->units[i].path)
+            rv = err_rule(err, ERR_NOTFOUND, "unit.unknown", c->units[i].arg, "there is no unit %.*s",
+                          (int)(c->units[i].code.len > 100 ? 100 : c->units[i].code.len), c->units[i].code.data);
+    }
+    return rv;
+}
+
+/* Run it in a savepoint of its own where there are savepoints. */
+static int run_nested(struct calls *c, const struct command *command, struct call *inner, const struct value *values,
+                      struct buf *reply, struct err *err)
+{
+    bool nested = store_role(c->store) == STORE_WRITER;
+    size_t before = reply->len;
+    int rv = nested ? store_nested_begin(c->store, err) : 0;
+    if (rv)
+        return rv;
+    rv = runtime_run(c->runtime, command, inner, values, command->timeout_ms, reply, err);
+    if (!nested)
+        return rv;
+    int ended = store_nested_end(c->store, rv == 0, rv == 0 ? err : NULL);
+    if (ended == STORE_LOST)
+        rv = rv ? rv : err_rule(err, ERR_POLICY, "sql.batch", NULL, "%s ended the transaction it was part of", command->name);
+    else if (rv == 0)
+        rv = ended;
+    if (rv)
+        buf_truncate(reply, before);
+    return rv;
+}
+
+int calls_invoke(struct call *call, struct slice name, const struct named_arg *args, int nargs, struct buf *reply,
+                 struct err *err)
+{
+    struct calls *c = calls_of(call);
+    const struct command *command = registry_command(c->registry, name);
+    if (!command)
+        return err_rule(err, ERR_NOTFOUND, "call.unknown", NULL, "there is no command %.*s",
+                        (int)(name.len > 100 ? 100 : name.len), name.data);
+    if (command->mode == MODE_WRITE && !call->write)
+        return err_rule(err, ERR_POLICY, "call.read_mode", NULL, "%s changes data, and %s only reads", command->name, call->command);
+    struct call inner;
+    int rv = deeper(call, &inner, err);
+    if (rv == 0)
+        rv = check_permission(c, call, command, err);
+    if (rv)
+        return rv;
+    struct frame *f = &c->frames[inner.depth];
+    int nwords = make_words(f, args, nargs, NULL, err);
+    if (nwords < 0)
+        return nwords;
+    rv = args_bind(command->args, command->nargs, command->mode, f->words, nwords, &f->bound, err);
+    if (rv == 0)
+        rv = check_units_exist(c, command, f->bound.values, err);
+    if (rv)
+        return rv;
+    inner.write = command->mode == MODE_WRITE;
+    return run_nested(c, command, &inner, f->bound.values, reply, err);
+}
+
+/* -- figures -- */
+
+static bool figure_word(struct slice name)
+{
+    return slice_is(name, "scope") || slice_is(name, "from") || slice_is(name, "to") || slice_is(name, "as_of");
+}
+
+static int figure_scope(struct calls *c, struct slice code, struct figure_query *q, struct err *err)
+{
+    int rv = unit_path(c->store, code, &c->path, err);
+    if (rv == 0)
+        rv = err_rule(err, ERR_NOTFOUND, "unit.unknown", "scope", "there is no unit %.*s",
+                      (int)(code.len > 100 ? 100 : code.len), code.data);
+    if (rv < 0)
+        return rv;
+    q->scope = calls_keep(c, buf_view(&c->path)).data;
+    q->unit = calls_keep(c, code).data;
+    return 0;
+}
+
+/* One of the words that every figure understands. */
+static int figure_take(struct calls *c, const struct named_arg *word, struct figure_query *q, struct err *err)
+{
+    if (slice_is(word->name, "scope"))
+        return figure_scope(c, word->text, q, err);
+    bool instant = slice_is(word->name, "as_of");
+    const struct arg arg = {
+        .name = instant ? "as_of" : slice_is(word->name, "from") ? "from" : "to",
+        .type = instant ? ARG_INSTANT : ARG_DATE,
+        .spec = instant ? "as_of:instant" : "date",
+    };
+    struct buf scratch = {0};
+    struct value v;
+    int rv = arg_value(&arg, word->text, &scratch, &v, err);
+    if (rv == 0 && instant)
+        q->as_of_ms = v.i;
+    else if (rv == 0)
+        *(slice_is(word->name, "from") ? &q->from : &q->to) = calls_keep(c, v.s).data;
+    buf_close(&scratch);
+    return rv;
+}
+
+int calls_figure(struct call *call, struct slice name, const struct named_arg *args, int nargs, struct buf *reply,
+                 struct err *err)
+{
+    struct calls *c = calls_of(call);
+    const struct figure *figure = registry_figure(c->registry, name);
+    if (!figure)
+        return err_rule(err, ERR_NOTFOUND, "figure.unknown", "name", "there is no figure %.*s; figure.list shows them",
+                        (int)(name.len > 100 ? 100 : name.len), name.data);
+    if (!vouched(c, call, figure->plugin) && !access_may_figure(c->identity, figure->name))
+        return err_rule(err, ERR_NOPERM, "access.permission", NULL, "no role of %s allows figure %s", call->user, figure->name);
+    struct call inner;
+    struct figure_query q = {.scope = call->scope, .as_of_ms = call->now_ms};
+    int rv = deeper(call, &inner, err);
+    for (int i = 0; rv == 0 && i < nargs; i++) {
+        if (figure_word(args[i].name))
+            rv = figure_take(c, &args[i], &q, err);
+    }
+    if (rv)
+        return rv;
+    struct frame *f = &c->frames[inner.depth];
+    int nwords = make_words(f, args, nargs, figure_word, err);
+    if (nwords < 0)
+        return nwords;
+    rv = args_bind(figure->args, figure->nargs, MODE_READ, f->words, nwords, &f->bound, err);
+    if (rv)
+        return rv;
+    inner.write = false;
+    return runtime_figure(c->runtime, figure, &inner, &q, f->bound.values, reply, err);
+}
