@@ -13,7 +13,7 @@ struct server_limits {
     int connections_per_address;   /* 0: no limit of its own */
     int handshake_ms, sign_in_ms;  /* 5000, 10000 */
     int64_t idle_ms;               /* 0: never */
-    int handshakes;                /* waiting or running at once: 64, newest first */
+    int handshakes;                /* waiting for the worker at once: 1024, newest first; the oldest is dropped */
     size_t line_bytes_before, line_bytes;       /* 1 KiB, 64 KiB */
     size_t message_bytes_before, message_bytes; /* 16 KiB, 8 MiB */
     int args_before, args;                      /* 10, 1024 */
