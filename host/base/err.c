@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* One table out of the X-macro answers every question about a code. The row is the code without its sign, so row 0 is
- * "no error"; a number that is no code is treated as INTERNAL, because only a bug of ours can produce it. */
+/* One table out of the X-macro answers every question about a code. The row is the code without its sign; row 0, no
+ * error, stays empty. A number that is no code is treated as INTERNAL, because only a bug of ours can produce it. */
 
 struct row {
     const char *token;
@@ -14,7 +14,6 @@ struct row {
 };
 
 static const struct row rows[ERR_COUNT] = {
-    [ERR_NONE] = {"", false, 0},
 #define X(name, token, retry, status) [ERR_##name##_N] = {token, retry, status},
     ERR_CODES(X)
 #undef X

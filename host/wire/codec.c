@@ -20,7 +20,7 @@ enum codec_form codec_choose(char first_byte)
 /* A header's first word ends with ':'; a request's last word is its HTTP version. */
 static bool is_http(struct slice line)
 {
-    while (line.len && (line.data[line.len - 1] == '\r' || line.data[line.len - 1] == ' '))
+    while (line.len && line.data[line.len - 1] == ' ')
         line.len--;
     if (line.len == 0)
         return false;
@@ -35,7 +35,11 @@ static bool is_http(struct slice line)
 static long parse_line(struct slice in, const struct wire_limits *limits, struct message *m, struct err *err)
 {
     const char *lf = in.len ? memchr(in.data, '\n', in.len) : NULL;
-    if (lf && is_http((struct slice){in.data, (size_t)(lf - in.data)}))
+    struct slice line = {in.data, lf ? (size_t)(lf - in.data) : 0};
+    if (line.len && line.data[line.len - 1] == '\r')
+        line.len--;
+    /* A line that is too long is refused for that, so that the answer does not depend on how much of it has come. */
+    if (line.len <= limits->line_bytes && is_http(line))
         return err_rule(err, ERR_PROTO, "http", NULL, "this is not an HTTP server; use a Redis client or plain lines");
     return line_parse(in, limits, m, err);
 }

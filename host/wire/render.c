@@ -160,8 +160,8 @@ static int put_scalar(struct buf *out, const struct node *node, struct slice as_
     case NODE_INT:
     case NODE_DOUBLE: {
         /* JSON has no infinities; as text they arrive at least. */
-        bool quote = wide || (node->type == NODE_DOUBLE && (slice_is(node->s, "nan") || slice_is(node->s, "inf") ||
-                                                             slice_is(node->s, "-inf")));
+        bool quote = wide || (node->type == NODE_DOUBLE &&
+                              (slice_is(node->s, "nan") || slice_is(node->s, "inf") || slice_is(node->s, "-inf")));
         return quote ? json_quote(node->s, out) : buf_slice(out, node->s);
     }
     case NODE_BLOB:

@@ -25,8 +25,7 @@ static int refuse(struct err *err, const char *expected, char got)
 
 static int too_big(struct err *err, const struct bound *bound)
 {
-    return err_rule(err, ERR_TOOBIG, bound->rule, NULL, "a request may have at most %zu %s", bound->limit,
-                    bound->what);
+    return err_rule(err, ERR_TOOBIG, bound->rule, NULL, "a request may have at most %zu %s", bound->limit, bound->what);
 }
 
 /* Read "<prefix><digits>\r\n". Bytes consumed, 0 when more are needed, or a negative code as soon as that is certain.

@@ -2,10 +2,11 @@
 
 #include <string.h>
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 static const struct wire_limits limits = {.line_bytes = 200, .message_bytes = 400, .args = 20};
@@ -52,8 +53,13 @@ static void http_is_refused(void **state)
 {
     (void)state;
     static const char *const lines[] = {
-        "GET / HTTP/1.1\r\n",        "POST /x HTTP/1.0\n",  "GET /a'b HTTP/2 \r\n", "Host: example.org\r\n",
-        "User-Agent: it's \"me\n", "Content-Length:\r\n", "x: y\n",
+        "GET / HTTP/1.1\r\n",
+        "POST /x HTTP/1.0\n",
+        "GET /a'b HTTP/2 \r\n",
+        "Host: example.org\r\n",
+        "User-Agent: it's \"me\n",
+        "Content-Length:\r\n",
+        "x: y\n",
     };
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
         assert_int_equal(parse(CODEC_LINE, lines[i]), ERR_PROTO);
@@ -91,7 +97,8 @@ static void rendering_follows_form_and_version(void **state)
         enum codec_form form;
         int proto;
         const char *expected;
-    } cases[] = {{CODEC_RESP, 3, "_\r\n"}, {CODEC_RESP, 2, "$-1\r\n"}, {CODEC_LINE, 2, "$-1\r\n"}, {CODEC_LINE, 3, "$-1\r\n"}};
+    } cases[] = {
+        {CODEC_RESP, 3, "_\r\n"}, {CODEC_RESP, 2, "$-1\r\n"}, {CODEC_LINE, 2, "$-1\r\n"}, {CODEC_LINE, 3, "$-1\r\n"}};
     for (size_t i = 0; i < 4; i++) {
         struct buf out = {0};
         assert_int_equal(codec_render(cases[i].form, cases[i].proto, SLICE("_\r\n"), &out), 0);

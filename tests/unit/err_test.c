@@ -4,10 +4,11 @@
 
 #include <string.h>
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 /* What a client is told must lead back to the same code, or its program cannot react to it. */

@@ -2,10 +2,11 @@
 
 #include <string.h>
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 static void quoted(struct slice text, const char *expected)
@@ -80,8 +81,8 @@ static void one_value_is_accepted(void **state)
 static void what_is_not_json_is_refused(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"",    " ",   "{",        "1 2",    "{'a':1}", "[1,]",  "{\"a\":}", "nul",  "NaN",
-                                      "01",  "+1",  "\"a\nb\"", "// x\n", "[1]]",    "\"\\x\"", "]",       "\"\\"};
+    static const char *const bad[] = {"",   " ",  "{",        "1 2",    "{'a':1}", "[1,]",    "{\"a\":}", "nul", "NaN",
+                                      "01", "+1", "\"a\nb\"", "// x\n", "[1]]",    "\"\\x\"", "]",        "\"\\"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         refused(slice_of(bad[i]), 10, "json.syntax");
 }

@@ -2,10 +2,11 @@
 
 #include <string.h>
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 static const struct wire_limits limits = {.line_bytes = 64, .message_bytes = 40, .args = 4};

@@ -7,10 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 static char line[8192];
@@ -61,7 +62,9 @@ static void control_characters_are_escaped(void **state)
 static void c1_controls_and_stray_bytes_are_escaped(void **state)
 {
     (void)state;
-    assert_string_equal(logged("\xc2\x9b" "2J"), "warn net: \\x9b2J\n");
+    assert_string_equal(logged("\xc2\x9b"
+                               "2J"),
+                        "warn net: \\x9b2J\n");
     assert_string_equal(logged("\x9b"), "warn net: \\x9b\n");
     assert_string_equal(logged("中文 é"), "warn net: 中文 é\n");
 }

@@ -1,9 +1,10 @@
 #include "wire/message.h"
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 /* More arguments than fit the first allocation keep their order. */

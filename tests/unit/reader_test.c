@@ -3,10 +3,11 @@
 #include <math.h>
 #include <string.h>
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 static struct node next(struct reader *r)
@@ -64,7 +65,7 @@ static void doubles_are_read(void **state)
     assert_true(only(",inf\r\n").d == HUGE_VAL);
     assert_true(only(",-inf\r\n").d == -HUGE_VAL);
     assert_true(isnan(only(",nan\r\n").d));
-    static const char *const bad[] = {",\r\n",   ",+1\r\n",  ",.5\r\n",  ",1.\r\n",  ",01\r\n",  ",0x10\r\n",
+    static const char *const bad[] = {",\r\n",   ",+1\r\n",  ",.5\r\n",   ",1.\r\n",  ",01\r\n", ",0x10\r\n",
                                       ",1e\r\n", ",1e+\r\n", ",infx\r\n", ",INF\r\n", ", 1\r\n", ",1 \r\n"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         malformed(bad[i]);
@@ -93,12 +94,42 @@ static void malformed_bytes_are_refused(void **state)
 {
     (void)state;
     static const char *const bad[] = {
-        "hello\r\n", ":\r\n",      ":01\r\n",         ":+1\r\n",     ":-0\r\n",     ":-\r\n",
-        ":1 \r\n",   ":1x\r\n",    ":1\n",            ":1\rx",       "+O\nK\r\n",   "+O\rK\r\n",
-        "_x\r\n",    "#\r\n",      "#x\r\n",          "#tt\r\n",     "$-2\r\n",     "$01\r\n",
-        "*-2\r\n",   "%-1\r\n",    "~-1\r\n",         "=-1\r\n",     "!-1\r\n",     "|-1\r\n",
-        "$1\r\nab",  "$1\r\na\rx", "=3\r\nbin\r\n",   "=4\r\nbinx\r\n", "(1\r\n",   ":9223372036854775808\r\n",
-        "$?\r\n",    "*?\r\n",     "$2147483648\r\n", "*2147483648\r\n", "\r\n",   ":-9223372036854775809\r\n",
+        "hello\r\n",
+        ":\r\n",
+        ":01\r\n",
+        ":+1\r\n",
+        ":-0\r\n",
+        ":-\r\n",
+        ":1 \r\n",
+        ":1x\r\n",
+        ":1\n",
+        ":1\rx",
+        "+O\nK\r\n",
+        "+O\rK\r\n",
+        "_x\r\n",
+        "#\r\n",
+        "#x\r\n",
+        "#tt\r\n",
+        "$-2\r\n",
+        "$01\r\n",
+        "*-2\r\n",
+        "%-1\r\n",
+        "~-1\r\n",
+        "=-1\r\n",
+        "!-1\r\n",
+        "|-1\r\n",
+        "$1\r\nab",
+        "$1\r\na\rx",
+        "=3\r\nbin\r\n",
+        "=4\r\nbinx\r\n",
+        "(1\r\n",
+        ":9223372036854775808\r\n",
+        "$?\r\n",
+        "*?\r\n",
+        "$2147483648\r\n",
+        "*2147483648\r\n",
+        "\r\n",
+        ":-9223372036854775809\r\n",
         ":99999999999999999999999\r\n",
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
@@ -189,9 +220,10 @@ static void skipping_jumps_over_one_value(void **state)
 static void only_canonical_nodes_pass_the_strict_reader(void **state)
 {
     (void)state;
-    static const char *const good[] = {"_\r\n", "#t\r\n", ":1\r\n", ",1\r\n", "$1\r\na\r\n", "=5\r\nbin:x\r\n", "+OK\r\n",
-                                       "-E x\r\n", "*0\r\n", "%0\r\n", "|0\r\n"};
-    static const char *const bad[] = {"$-1\r\n", "*-1\r\n", "~0\r\n", ">0\r\n", "!1\r\nx\r\n", "=5\r\ntxt:x\r\n", "x\r\n"};
+    static const char *const good[] = {"_\r\n",   "#t\r\n",   ":1\r\n", ",1\r\n", "$1\r\na\r\n", "=5\r\nbin:x\r\n",
+                                       "+OK\r\n", "-E x\r\n", "*0\r\n", "%0\r\n", "|0\r\n"};
+    static const char *const bad[] = {"$-1\r\n",     "*-1\r\n",         "~0\r\n", ">0\r\n",
+                                      "!1\r\nx\r\n", "=5\r\ntxt:x\r\n", "x\r\n"};
     struct node node;
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
         struct reader r = {slice_of(good[i])};

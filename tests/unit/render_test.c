@@ -6,10 +6,11 @@
 
 #include <string.h>
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 typedef int renderer(struct slice canonical, struct buf *out);
@@ -98,8 +99,9 @@ static void json_numbers_stay_exact(void **state)
 static void blobs_become_base64(void **state)
 {
     (void)state;
-    renders(render_json, SLICE("*7\r\n=4\r\nbin:\r\n=5\r\nbin:f\r\n=6\r\nbin:fo\r\n=7\r\nbin:foo\r\n=8\r\nbin:foob\r\n"
-                               "=9\r\nbin:fooba\r\n=10\r\nbin:foobar\r\n"),
+    renders(render_json,
+            SLICE("*7\r\n=4\r\nbin:\r\n=5\r\nbin:f\r\n=6\r\nbin:fo\r\n=7\r\nbin:foo\r\n=8\r\nbin:foob\r\n"
+                  "=9\r\nbin:fooba\r\n=10\r\nbin:foobar\r\n"),
             "[\"\",\"Zg==\",\"Zm8=\",\"Zm9v\",\"Zm9vYg==\",\"Zm9vYmE=\",\"Zm9vYmFy\"]");
     renders(render_json, SLICE("=7\r\nbin:\xff\xfe\xfd\r\n"), "\"//79\"");
 }
@@ -118,11 +120,13 @@ static void json_text_is_escaped(void **state)
 static void errors_become_objects(void **state)
 {
     (void)state;
-    static const char canonical[] = "|5\r\n$4\r\nrule\r\n$3\r\na.b\r\n$3\r\narg\r\n$1\r\nx\r\n$5\r\nstate\r\n$1\r\ns\r\n"
-                                    "$7\r\nallowed\r\n$3\r\np,q\r\n$5\r\nretry\r\n#t\r\n-BUSY a.b: say \"no\"\r\n";
-    renders(render_json, SLICE(canonical),
-            "{\"error\":{\"code\":\"BUSY\",\"message\":\"say \\\"no\\\"\",\"rule\":\"a.b\",\"arg\":\"x\",\"state\":\"s\","
-            "\"allowed\":\"p,q\"}}");
+    static const char canonical[] =
+        "|5\r\n$4\r\nrule\r\n$3\r\na.b\r\n$3\r\narg\r\n$1\r\nx\r\n$5\r\nstate\r\n$1\r\ns\r\n"
+        "$7\r\nallowed\r\n$3\r\np,q\r\n$5\r\nretry\r\n#t\r\n-BUSY a.b: say \"no\"\r\n";
+    renders(
+        render_json, SLICE(canonical),
+        "{\"error\":{\"code\":\"BUSY\",\"message\":\"say \\\"no\\\"\",\"rule\":\"a.b\",\"arg\":\"x\",\"state\":\"s\","
+        "\"allowed\":\"p,q\"}}");
     renders(render_resp2, SLICE(canonical), "-BUSY a.b: say \"no\"\r\n");
     renders(render_resp3, SLICE(canonical), "-BUSY a.b: say \"no\"\r\n");
     renders(render_json, SLICE("*1\r\n-ARG no\r\n"), "[{\"error\":{\"code\":\"ARG\",\"message\":\"no\"}}]");
@@ -134,17 +138,9 @@ static void what_is_not_canonical_is_refused(void **state)
 {
     (void)state;
     static const char *const bad[] = {
-        "",
-        ":1",
-        ":1\r\n:2\r\n",
-        "*2\r\n:1\r\n",
-        "$-1\r\n",
-        "~1\r\n:1\r\n",
-        "=5\r\ntxt:x\r\n",
-        "*1\r\n" MARK ":1\r\n",
-        MARK,
-        MARK "$-1\r\n",
-        "hello\r\n",
+        "",        ":1",           ":1\r\n:2\r\n",    "*2\r\n:1\r\n",
+        "$-1\r\n", "~1\r\n:1\r\n", "=5\r\ntxt:x\r\n", "*1\r\n" MARK ":1\r\n",
+        MARK,      MARK "$-1\r\n", "hello\r\n",
     };
     struct buf out = {0};
     buf_text(&out, "x");
@@ -165,7 +161,8 @@ static void what_is_not_canonical_is_refused(void **state)
 static void a_full_buffer_is_left_as_it_was(void **state)
 {
     (void)state;
-    static const char canonical[] = MARK "%2\r\n$1\r\na\r\n=6\r\nbin:ab\r\n$1\r\nb\r\n*3\r\n,1.5\r\n_\r\n$2\r\n\n\"\r\n";
+    static const char canonical[] =
+        MARK "%2\r\n$1\r\na\r\n=6\r\nbin:ab\r\n$1\r\nb\r\n*3\r\n,1.5\r\n_\r\n$2\r\n\n\"\r\n";
     renderer *const all[] = {render_resp2, render_resp3, render_json};
     for (size_t i = 0; i < 3; i++) {
         struct buf whole = {0}, out;

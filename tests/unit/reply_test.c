@@ -7,10 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 static struct buf out;
@@ -366,11 +367,13 @@ static void a_bare_error_has_no_attribute(void **state)
 static void errors_carry_their_details(void **state)
 {
     (void)state;
-    struct err err = {.code = ERR_BUSY, .rule = "lane.queue", .arg = "a", .state = "full", .allowed = "x,y", .text = "later"};
+    struct err err = {
+        .code = ERR_BUSY, .rule = "lane.queue", .arg = "a", .state = "full", .allowed = "x,y", .text = "later"};
     reply_error(&out, &err);
-    assert_string_equal(buf_cstr(&out), "|5\r\n$4\r\nrule\r\n$10\r\nlane.queue\r\n$3\r\narg\r\n$1\r\na\r\n"
-                                        "$5\r\nstate\r\n$4\r\nfull\r\n$7\r\nallowed\r\n$3\r\nx,y\r\n$5\r\nretry\r\n#t\r\n"
-                                        "-BUSY lane.queue: later\r\n");
+    assert_string_equal(buf_cstr(&out),
+                        "|5\r\n$4\r\nrule\r\n$10\r\nlane.queue\r\n$3\r\narg\r\n$1\r\na\r\n"
+                        "$5\r\nstate\r\n$4\r\nfull\r\n$7\r\nallowed\r\n$3\r\nx,y\r\n$5\r\nretry\r\n#t\r\n"
+                        "-BUSY lane.queue: later\r\n");
     struct err back;
     assert_true(reader_error(buf_view(&out), &back));
     assert_memory_equal(&back, &err, sizeof(err));

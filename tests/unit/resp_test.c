@@ -3,10 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 static const struct wire_limits limits = {.line_bytes = 64, .message_bytes = 100, .args = 4};
@@ -72,8 +73,9 @@ static void numbers_have_one_spelling(void **state)
 {
     (void)state;
     static const char *const bad[] = {
-        "*01\r\n", "*00\r\n", "*+1\r\n", "* 1\r\n", "*1 \r\n", "*-1\r\n", "*-0\r\n", "*\r\n", "*1x", "*a",
-        "*0x1\r\n", "*1.0\r\n", "*1\r\n$01", "*1\r\n$-1\r\n", "*1\r\n$+4", "*1\r\n$ 4", "*1\r\n$4 ", "*1\r\n$\r\n",
+        "*01\r\n",   "*00\r\n",       "*+1\r\n",   "* 1\r\n",   "*1 \r\n",   "*-1\r\n",
+        "*-0\r\n",   "*\r\n",         "*1x",       "*a",        "*0x1\r\n",  "*1.0\r\n",
+        "*1\r\n$01", "*1\r\n$-1\r\n", "*1\r\n$+4", "*1\r\n$ 4", "*1\r\n$4 ", "*1\r\n$\r\n",
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         refused(bad[i], ERR_PROTO, "proto.resp");

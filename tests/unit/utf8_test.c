@@ -4,10 +4,11 @@
 
 #include <string.h>
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 /* Plain text of every length around a machine word, and the edges of each encoded length. */
@@ -101,7 +102,9 @@ static void width_counts_terminal_columns(void **state)
     assert_int_equal(utf8_width(SLICE("中文")), 4);
     assert_int_equal(utf8_width(SLICE("e\xcc\x81")), 1);
     assert_int_equal(utf8_width(SLICE("")), 0);
-    assert_int_equal(utf8_width(SLICE("\xff" "a")), 2);
+    assert_int_equal(utf8_width(SLICE("\xff"
+                                      "a")),
+                     2);
 }
 
 /* Two spellings of one letter become one. */
@@ -134,16 +137,11 @@ static void nfc_refuses_what_is_not_utf8_or_too_long(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(well_formed_text_is_valid),
-        cmocka_unit_test(overlong_forms_are_refused),
-        cmocka_unit_test(surrogates_and_giants_are_refused),
-        cmocka_unit_test(broken_sequences_are_refused),
-        cmocka_unit_test(nul_is_refused_at_every_place),
-        cmocka_unit_test(characters_are_counted),
-        cmocka_unit_test(a_cut_falls_between_characters),
-        cmocka_unit_test(width_counts_terminal_columns),
-        cmocka_unit_test(nfc_joins_combining_characters),
-        cmocka_unit_test(nfc_refuses_what_is_not_utf8_or_too_long),
+        cmocka_unit_test(well_formed_text_is_valid),         cmocka_unit_test(overlong_forms_are_refused),
+        cmocka_unit_test(surrogates_and_giants_are_refused), cmocka_unit_test(broken_sequences_are_refused),
+        cmocka_unit_test(nul_is_refused_at_every_place),     cmocka_unit_test(characters_are_counted),
+        cmocka_unit_test(a_cut_falls_between_characters),    cmocka_unit_test(width_counts_terminal_columns),
+        cmocka_unit_test(nfc_joins_combining_characters),    cmocka_unit_test(nfc_refuses_what_is_not_utf8_or_too_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
