@@ -1,0 +1,156 @@
+#include "ops/commands.h"
+
+#include "ops/guard.h"
+#include "plugin/args.h"
+#include "tls/random.h"
+#include "wire/reply.h"
+
+#include <string.h>
+
+/* What is installed, how it is set, and what the server allows. */
+
+static bool chinese(const struct call *call)
+{
+    return strcmp(call->lang, "zh-CN") == 0;
+}
+
+static int plugin_list(struct call *call, const struct value *args, struct reply *reply, struct err *err)
+{
+    (void)args;
+    (void)err;
+    const struct plugin *const *plugins;
+    int count = registry_plugins(calls_of(call)->registry, &plugins);
+    reply_array_open(reply);
+    for (int i = 0; i < count; i++) {
+        const struct plugin *p = plugins[i];
+        char hash[65];
+        hex_encode(p->hash, sizeof(p->hash), hash);
+        reply_map_open(reply);
+        reply_key_cstr(reply, "name", p->name);
+        reply_key_cstr(reply, "version", p->version);
+        reply_key_int(reply, "commands", p->commands);
+        reply_key_int(reply, "figures", p->figures);
+        reply_key_cstr(reply, "sha256", hash);
+        reply_key_cstr(reply, "summary", chinese(call) && p->summary_zh ? p->summary_zh : p->summary_en);
+        reply_close(reply);
+    }
+    reply_close(reply);
+    return 0;
+}
+
+static int limits(struct call *call, const struct value *args, struct reply *reply, struct err *err)
+{
+    (void)args;
+    (void)err;
+    const struct calls *c = calls_of(call);
+    reply_array_open(reply);
+    for (int i = 0; i < c->nlimit_rows; i++) {
+        const struct limit_row *row = &c->limit_rows[i];
+        reply_map_open(reply);
+        reply_key_cstr(reply, "name", row->name);
+        reply_key_int(reply, "value", row->value);
+        reply_key_cstr(reply, "unit", row->unit);
+        reply_key_cstr(reply, "phase", row->phase);
+        reply_close(reply);
+    }
+    reply_close(reply);
+    return 0;
+}
+
+/* -- settings -- */
+
+static int stored_value(struct call *call, const struct setting *s, struct buf *keep, struct value *out, struct err *err)
+{
+    struct value args[] = {value_cstr(s->plugin), value_cstr(s->name)};
+    return store_value(call->store, NULL, SLICE("SELECT value FROM muster_setting WHERE plugin = ? AND name = ?"), args, 2, out, keep, err);
+}
+
+static int write_setting(struct call *call, const struct setting *s, struct reply *reply, struct err *err)
+{
+    struct buf keep = {0};
+    struct value value;
+    int rv = stored_value(call, s, &keep, &value, err);
+    if (rv >= 0) {
+        reply_map_open(reply);
+        reply_key_cstr(reply, "plugin", s->plugin);
+        reply_key_cstr(reply, "name", s->name);
+        reply_key_cstr(reply, "type", s->type.spec);
+        reply_key(reply, "value");
+        if (s->type.secret)
+            reply_cstr(reply, "***");
+        else if (rv == 1)
+            reply_value(reply, &value);
+        else
+            reply_cstr(reply, s->type.default_text);
+        reply_key_bool(reply, "set", rv == 1);
+        reply_key_cstr(reply, "default", s->type.secret ? "***" : s->type.default_text);
+        reply_key_cstr(reply, "summary", chinese(call) && s->summary_zh ? s->summary_zh : s->summary_en);
+        reply_close(reply);
+    }
+    buf_close(&keep);
+    return rv < 0 ? rv : 0;
+}
+
+static int setting_list(struct call *call, const struct value *args, struct reply *reply, struct err *err)
+{
+    const struct setting *const *settings;
+    int count = registry_settings(calls_of(call)->registry, &settings);
+    int rv = guard_whole_server(call, err);
+    if (rv)
+        return rv;
+    reply_array_open(reply);
+    for (int i = 0; rv == 0 && i < count; i++) {
+        if (args[0].type == VALUE_NULL || slice_is(args[0].s, settings[i]->plugin))
+            rv = write_setting(call, settings[i], reply, err);
+    }
+    reply_close(reply);
+    return rv;
+}
+
+static int check_value(const struct setting *s, struct slice text, struct err *err)
+{
+    struct buf scratch = {0};
+    struct value ignored;
+    int rv = arg_value(&s->type, text, &scratch, &ignored, err);
+    buf_close(&scratch);
+    return rv;
+}
+
+static int setting_set(struct call *call, const struct value *args, struct reply *reply, struct err *err)
+{
+    const struct setting *s = registry_setting(calls_of(call)->registry, args[0].s, args[1].s);
+    int rv = guard_whole_server(call, err);
+    if (rv == 0 && !s)
+        rv = err_rule(err, ERR_NOTFOUND, "setting.unknown", "name", "plugin %.*s has no setting %.*s; setting.list shows them",
+                      (int)args[0].s.len, args[0].s.data, (int)args[1].s.len, args[1].s.data);
+    bool reset = args[2].type == VALUE_NULL;
+    if (rv == 0 && !reset)
+        rv = check_value(s, args[2].s, err);
+    if (rv)
+        return rv;
+    if (reset) {
+        struct value key[] = {args[0], args[1]};
+        rv = store_run(call->store, "DELETE FROM muster_setting WHERE plugin = ? AND name = ?", key, 2, err);
+    } else {
+        struct value row[] = {args[0], args[1], args[2], value_int(call->now_ms)};
+        rv = store_run(call->store,
+                       "INSERT INTO muster_setting(plugin, name, value, changed_at) VALUES(?, ?, ?, ?) ON CONFLICT(plugin, name)"
+                       " DO UPDATE SET value = excluded.value, changed_at = excluded.changed_at",
+                       row, 4, err);
+    }
+    if (rv == 0)
+        reply_bool(reply, true);
+    return rv;
+}
+
+const struct native_command plugin_commands[] = {
+    {"plugin.list", MODE_READ, "", "[{name:text, version:text, commands:int, figures:int, sha256:text, summary:text}]", "List the plugins.",
+     "列出插件。", plugin_list},
+    {"limits", MODE_READ, "", "[{name:text, value:int, unit:text, phase:text}]", "Show every limit of this server.", "显示本服务器的所有限制。",
+     limits},
+    {"setting.list", MODE_READ, "plugin:text(1..60)?", "[{plugin:text, name:text, type:text, value:text, set:bool, default:text, summary:text}]",
+     "List the plugins' settings.", "列出插件的设置。", setting_list},
+    {"setting.set", MODE_WRITE, "plugin:text(1..60) name:text(1..60) value:text(0..4000)?", "bool",
+     "Change a plugin's setting; without value: back to the default.", "修改插件的设置；不给 value 则恢复默认值。", setting_set},
+    {0},
+};
