@@ -236,6 +236,9 @@ int migrate(struct store *s, const char *owner, const struct migration *list, in
     if (rv != STORE_OK) {
         return rv < 0 ? rv : err_set(err, ERR_STATE, "migrate %s: this lane has lost its right to write", owner);
     }
+    /* Injected faults are for batches, and are counted there. */
+    struct faults *faults = s->faults;
+    s->faults = NULL;
     s->batch = true;
     int applied = apply(s, owner, list, count, err);
     if (applied > 0) {
@@ -247,5 +250,6 @@ int migrate(struct store *s, const char *owner, const struct migration *list, in
         s->driver->rollback(s);
     }
     s->batch = false;
+    s->faults = faults;
     return applied > 0 && rv < 0 ? rv : applied;
 }

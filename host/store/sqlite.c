@@ -112,7 +112,7 @@ int sqlite_error(struct sqlite *q, int rc, struct slice sql, struct err *err)
     const char *said = sqlite3_errmsg(q->db);
     int extended = sqlite3_extended_errcode(q->db);
     const struct meaning *m = meaning_of((extended & 0xff) == (rc & 0xff) ? extended : rc);
-    if ((rc & 0xff) == SQLITE_AUTH) {
+    if ((rc & 0xff) == SQLITE_AUTH || (q->guard.plugin && q->guard.denied[0])) {
         return err_rule(err, ERR_POLICY, q->guard.rule ? q->guard.rule : "sql.guard", NULL, "%s",
                         q->guard.denied[0] ? q->guard.denied : said);
     }
