@@ -190,6 +190,19 @@ static int move_one(struct init *in, const char *name, struct err *err)
     return rv;
 }
 
+/* Everything in the temporary folder, what the database keeps beside itself included; muster.db last. */
+static int move_all(struct init *in, struct err *err)
+{
+    DIR *d = opendir(in->tmp);
+    int rv = d == NULL ? err_set(err, ERR_IO, "%s: %s", in->tmp, strerror(errno)) : 0;
+    for (struct dirent *e; rv == 0 && (e = readdir(d)) != NULL;)
+        if (e->d_name[0] != '.' && strcmp(e->d_name, "muster.db") != 0)
+            rv = move_one(in, e->d_name, err);
+    if (d != NULL)
+        closedir(d);
+    return rv == 0 ? move_one(in, "muster.db", err) : rv;
+}
+
 /* Make it visible. */
 static int publish(struct init *in, struct err *err)
 {
@@ -201,9 +214,7 @@ static int publish(struct init *in, struct err *err)
     }
     if (chmod(in->dir, 0700) != 0)
         return err_set(err, ERR_IO, "make %s readable by its owner alone: %s", in->dir, strerror(errno));
-    int rv = 0;
-    for (size_t i = 0; i < FILE_COUNT && rv == 0; i++)
-        rv = move_one(in, files[i], err);
+    int rv = move_all(in, err);
     if (rv == 0)
         rv = sync_dir(in->dir, err);
     remove_tmp(in);
