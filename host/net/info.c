@@ -144,41 +144,23 @@ void info_answer(struct conn *c, const struct message *m, struct buf *reply)
 
 /* -- CONFIG -- */
 
+static void setting(const char *pattern, const char *name, int64_t value, struct reply *r)
+{
+    char text[24];
+    if (fnmatch(pattern, name, 0) != 0)
+        return;
+    snprintf(text, sizeof(text), "%lld", (long long)value);
+    reply_key_cstr(r, name, text); /* texts, as Redis has them */
+}
+
 static void settings(const struct server *s, const char *pattern, struct reply *r)
 {
-    const struct server_limits *l = &s->limits;
-    const struct {
-        const char *name;
-        int64_t value;
-    } all[] = {
-        {"port", s->port},
-        {"connections", l->connections},
-        {"connections_per_address", l->connections_per_address},
-        {"handshake_ms", l->handshake_ms},
-        {"sign_in_ms", l->sign_in_ms},
-        {"idle_ms", l->idle_ms},
-        {"handshakes", l->handshakes},
-        {"line_bytes_before", (int64_t)l->line_bytes_before},
-        {"line_bytes", (int64_t)l->line_bytes},
-        {"message_bytes_before", (int64_t)l->message_bytes_before},
-        {"message_bytes", (int64_t)l->message_bytes},
-        {"args_before", l->args_before},
-        {"args", l->args},
-        {"output_before", (int64_t)l->output_before},
-        {"output_hard", (int64_t)l->output_hard},
-        {"output_soft", (int64_t)l->output_soft},
-        {"output_soft_ms", l->output_soft_ms},
-        {"run_commands", l->run_commands},
-        {"run_bytes", (int64_t)l->run_bytes},
-        {"drain_ms", s->drain_ms},
-    };
-    for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
-        char text[24];
-        if (fnmatch(pattern, all[i].name, 0) != 0)
-            continue;
-        snprintf(text, sizeof(text), "%lld", (long long)all[i].value);
-        reply_key_cstr(r, all[i].name, text); /* texts, as Redis has them */
-    }
+    struct limit_row rows[LIMIT_ROWS];
+    limits_rows(&s->limits, rows);
+    setting(pattern, "port", s->port, r);
+    setting(pattern, "drain_ms", s->drain_ms, r);
+    for (int i = 0; i < LIMIT_ROWS; i++)
+        setting(pattern, rows[i].name, rows[i].value, r);
 }
 
 void config_answer(struct conn *c, const struct message *m, struct buf *reply)

@@ -4,6 +4,7 @@
 
 #include "base/list.h"
 #include "net/handshake.h"
+#include "net/limits.h"
 #include "net/server.h"
 #include "net/throttle.h"
 #include "wire/message.h"
@@ -42,6 +43,7 @@ struct server {
     struct lanes *lanes;
     struct server_limits limits;
     struct wire_limits wire[2]; /* before, after sign-in */
+    struct limit_row limit_rows[LIMIT_ROWS]; /* as they were at the start: lanes read them */
     enum server_lines lines;
     int drain_ms;
     bool draining, stopped;

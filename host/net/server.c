@@ -161,6 +161,10 @@ static void on_tick(uv_timer_t *timer)
     do_later(s);
     cut_slow(s);
     server_flush(s);
+    if (!s->draining && lanes_fenced(s->lanes)) {
+        log_error("net", "the database belongs to another server now; this one stops");
+        server_drain(s);
+    }
     if (s->draining && uv_now(s->loop) - s->drain_since_ms > (uint64_t)s->drain_ms)
         close_all(s);
 }
@@ -237,28 +241,11 @@ void server_drain(struct server *s)
 
 /* -- start -- */
 
-#define DEFAULT(field, value) l->field = l->field ? l->field : (value)
-
 static void take_limits(struct server *s, const struct server_limits *limits)
 {
     struct server_limits *l = &s->limits;
     *l = *limits;
-    DEFAULT(connections, 4096);
-    DEFAULT(handshake_ms, 5000);
-    DEFAULT(sign_in_ms, 10000);
-    DEFAULT(handshakes, 1024);
-    DEFAULT(line_bytes_before, 1024);
-    DEFAULT(line_bytes, 64 * 1024);
-    DEFAULT(message_bytes_before, 16 * 1024);
-    DEFAULT(message_bytes, 8 * 1024 * 1024);
-    DEFAULT(args_before, 10);
-    DEFAULT(args, 1024);
-    DEFAULT(output_before, 16 * 1024);
-    DEFAULT(output_hard, 32 * 1024 * 1024);
-    DEFAULT(output_soft, 8 * 1024 * 1024);
-    DEFAULT(output_soft_ms, 60000);
-    DEFAULT(run_commands, 128);
-    DEFAULT(run_bytes, 256 * 1024);
+    limits_fill(l);
     s->wire[0] = (struct wire_limits){l->line_bytes_before, l->message_bytes_before, l->args_before};
     s->wire[1] = (struct wire_limits){l->line_bytes, l->message_bytes, l->args};
 }
@@ -299,6 +286,11 @@ static void open_handles(struct server *s)
 static int start_lanes(struct server *s, const struct server_options *options, struct err *err)
 {
     struct lanes_options lanes = options->lanes;
+    if (lanes.nlimit_rows == 0) {
+        limits_rows(&s->limits, s->limit_rows);
+        lanes.limit_rows = s->limit_rows;
+        lanes.nlimit_rows = LIMIT_ROWS;
+    }
     lanes.registry = s->registry;
     lanes.wake = wake;
     lanes.arg = s;

@@ -1,0 +1,385 @@
+#include "base/clock.h"
+#include "base/log.h"
+#include "cli/cli.h"
+#include "net/server.h"
+#include "ops/commands.h"
+#include "ops/config.h"
+
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* The server program: options, configuration, signals, and the loop.
+ *
+ *   options ─► config ─► plugins (registry) ─► --check: report, end
+ *                                          └─► server_start ─► "listening on" ─► loop ─► SIGTERM: drain ─► end
+ *
+ * SIGHUP reads certificates, log level and limits again. A second SIGTERM ends at once; the database survives that. */
+
+enum { PATH_BYTES = 1024, EXPIRY_WARN_DAYS = 30, SIGNALS = 3 };
+
+static const char manual[] =
+    "Usage: muster serve --data DIR [OPTIONS]\n\n"
+    "Serves the data folder that `muster init` made, until SIGTERM: what runs is finished first.\n\n"
+    "  --data DIR      holds ca.pem, server.pem, server.key and muster.db\n"
+    "  --config FILE   settings, a Lua table (default: DIR/config.lua, if there is one)\n"
+    "  --host ADDRESS  listen on this address (default 127.0.0.1; 0.0.0.0 is every interface)\n"
+    "  --port N        default 7878; 0 takes any free one\n"
+    "  --plugins DIR   folder of plugins (default: those that came with the program)\n"
+    "  --check         load everything, say what would happen, and end; exit status 0 if it would start\n"
+    "  --print-config  print a configuration file with every setting, its default and its meaning\n\n"
+    "When it is ready it prints `muster: listening on ADDRESS:PORT`. SIGHUP takes up new certificates, log level and limits.\n";
+
+struct serve {
+    const char *data, *config_path, *host, *plugins, *faults;
+    int port; /* -1: the configuration's */
+    bool check, print_config, amnesia, unsafe_sql;
+    char ca[PATH_BYTES], cert[PATH_BYTES], key[PATH_BYTES], db[PATH_BYTES];
+    char own_config[PATH_BYTES], plugins_dir[PATH_BYTES], lib_dir[PATH_BYTES];
+    struct config config;
+    struct limit_row rows[CONFIG_LIMIT_ROWS];
+    struct registry *registry;
+    struct server *server;
+    uv_signal_t signals[SIGNALS];
+    bool stopping;
+};
+
+/* -- options -- */
+
+/* Switches that break promises on purpose; they exist only when the tests say so. */
+static bool testing(void)
+{
+    const char *on = getenv("MUSTER_TEST");
+    return on && strcmp(on, "1") == 0;
+}
+
+static bool parse_port(const char *text, int *out)
+{
+    char *end;
+    long port = strtol(text, &end, 10);
+    if (*text == '\0' || *end != '\0' || port < 0 || port > 65535)
+        return false;
+    *out = (int)port;
+    return true;
+}
+
+enum { OPT_CHECK = 1000, OPT_PRINT_CONFIG, OPT_FAULTS, OPT_AMNESIA, OPT_UNSAFE_SQL };
+
+static bool take_test_option(struct serve *s, int option, const char *value)
+{
+    switch (option) {
+    case OPT_FAULTS: s->faults = value; break;
+    case OPT_AMNESIA: s->amnesia = true; break;
+    case OPT_UNSAFE_SQL: s->unsafe_sql = true; break;
+    default: return false;
+    }
+    return testing();
+}
+
+/* -1: go on; otherwise the exit status. */
+static int parse(struct serve *s, int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"data", required_argument, NULL, 'd'},       {"config", required_argument, NULL, 'c'},
+        {"host", required_argument, NULL, 'H'},       {"port", required_argument, NULL, 'p'},
+        {"plugins", required_argument, NULL, 'P'},    {"check", no_argument, NULL, OPT_CHECK},
+        {"print-config", no_argument, NULL, OPT_PRINT_CONFIG}, {"help", no_argument, NULL, 'h'},
+        {"faults", required_argument, NULL, OPT_FAULTS}, {"amnesia", no_argument, NULL, OPT_AMNESIA},
+        {"unsafe-sql", no_argument, NULL, OPT_UNSAFE_SQL}, {NULL, 0, NULL, 0},
+    };
+    s->port = -1;
+    opterr = 0;
+    optind = 0;
+    for (int c; (c = getopt_long(argc, argv, ":h", options, NULL)) != -1;) {
+        switch (c) {
+        case 'd': s->data = optarg; break;
+        case 'c': s->config_path = optarg; break;
+        case 'H': s->host = optarg; break;
+        case 'P': s->plugins = optarg; break;
+        case OPT_CHECK: s->check = true; break;
+        case OPT_PRINT_CONFIG: s->print_config = true; break;
+        case 'p':
+            if (!parse_port(optarg, &s->port))
+                return cli_misuse("serve", "--port %s: a port is a number from 0 to 65535", optarg);
+            break;
+        case 'h': fputs(manual, stdout); return 0;
+        case ':': return cli_misuse("serve", "%s needs a value", argv[optind - 1]);
+        default:
+            if (!take_test_option(s, c, optarg))
+                return cli_misuse("serve", "unknown option %s", argv[optind - 1]);
+        }
+    }
+    if (optind < argc)
+        return cli_misuse("serve", "what is %s? serve takes options only", argv[optind]);
+    return s->data || s->print_config ? -1 : cli_misuse("serve", "which data folder? --data DIR, made by `muster init --data DIR`");
+}
+
+static int print_config(void)
+{
+    struct buf out = {0};
+    config_print(&out);
+    fwrite(out.data, 1, out.len, stdout);
+    buf_close(&out);
+    return fflush(stdout) == 0 ? 0 : 9;
+}
+
+/* -- what it is made of -- */
+
+static int join(char out[PATH_BYTES], const char *dir, const char *name, struct err *err)
+{
+    int len = snprintf(out, PATH_BYTES, "%s/%s", dir, name);
+    return len < PATH_BYTES ? 0 : err_set(err, ERR_ARG, "%s/%s: the path is too long", dir, name);
+}
+
+static int find_files(struct serve *s, struct err *err)
+{
+    int rv = join(s->ca, s->data, "ca.pem", err);
+    if (rv == 0)
+        rv = join(s->cert, s->data, "server.pem", err);
+    if (rv == 0)
+        rv = join(s->key, s->data, "server.key", err);
+    if (rv == 0)
+        rv = join(s->db, s->data, "muster.db", err);
+    if (rv == 0)
+        rv = join(s->own_config, s->data, "config.lua", err);
+    if (rv == 0 && access(s->db, R_OK | W_OK) != 0)
+        rv = err_set(err, ERR_IO, "%s cannot be read and written; `muster init --data %s` makes a data folder", s->db, s->data);
+    if (rv == 0 && !s->config_path && access(s->own_config, R_OK) == 0)
+        s->config_path = s->own_config;
+    return rv;
+}
+
+/* An option beats the configuration, and that beats where the program came from. */
+static int find_share(struct serve *s, struct err *err)
+{
+    const char *share = getenv("MUSTER_SHARE");
+    if (!share || !*share)
+        share = MUSTER_SHARE_DIR;
+    int rv = join(s->plugins_dir, share, "plugins", err);
+    if (rv == 0)
+        rv = join(s->lib_dir, share, "api/lib", err);
+    if (!s->plugins)
+        s->plugins = s->config.plugins_dir[0] ? s->config.plugins_dir : s->plugins_dir;
+    return rv;
+}
+
+static int load(struct serve *s, struct err *err)
+{
+    int rv = find_files(s, err);
+    if (rv == 0)
+        rv = config_load(s->config_path, &s->config, err);
+    if (rv == 0)
+        rv = find_share(s, err);
+    if (rv != 0)
+        return rv;
+    log_set_level((enum log_level)s->config.log_level);
+    const struct registry_sources sources = {
+        .plugins_dir = s->plugins,
+        .lib_dir = s->config.lib_dir[0] ? s->config.lib_dir : s->lib_dir,
+        .host = host_commands,
+        .disabled = s->config.disabled,
+    };
+    return registry_load(&sources, 1, &s->registry, err);
+}
+
+static struct tls_files tls_files(const struct serve *s)
+{
+    return (struct tls_files){.ca = s->ca, .cert = s->cert, .key = s->key};
+}
+
+static struct server_options server_options(struct serve *s)
+{
+    const struct config *c = &s->config;
+    return (struct server_options){
+        .host = s->host ? s->host : c->host,
+        .port = s->port >= 0 ? s->port : c->port,
+        .tls = tls_files(s),
+        .registry = s->registry,
+        .lanes = {
+            .db_path = s->db,
+            .faults = s->faults,
+            .unsafe_sql = s->unsafe_sql,
+            .readers = c->readers,
+            .mailbox = c->mailbox,
+            .batch_commands = c->batch_commands,
+            .batch_ms = c->batch_ms,
+            .zone_min = c->zone_min,
+            .idem_keep_ms = (int64_t)c->idem_keep_days * 24 * 3600 * 1000,
+            .limits = {
+                .soft_bytes = (size_t)c->script_memory_mib << 20,
+                .grace_ms = c->script_grace_ms,
+                .reply_bytes = (size_t)c->reply_mib << 20,
+                .amnesia = s->amnesia,
+            },
+            .limit_rows = s->rows,
+            .nlimit_rows = config_limit_rows(c, s->rows),
+        },
+        .limits = c->limits,
+        .lines = (enum server_lines)c->lines,
+        .drain_ms = c->drain_ms,
+        .version = MUSTER_VERSION,
+    };
+}
+
+/* -- --check -- */
+
+static int check_certificate(const struct serve *s, struct err *err)
+{
+    struct tls_files files = tls_files(s);
+    struct tls_endpoint *endpoint = NULL;
+    int rv = tls_server_new(&files, NULL, &endpoint, err);
+    if (rv != 0)
+        return rv;
+    char until[36];
+    int64_t expires = tls_endpoint_expires_ms(endpoint), now = clock_now_ms();
+    tls_endpoint_unref(endpoint);
+    clock_format_instant(expires, 0, until);
+    if (expires <= now)
+        return err_set(err, ERR_STATE, "%s has expired (%s)", s->cert, until);
+    printf("certificate %s is valid until %s%s\n", s->cert, until,
+           expires - now < EXPIRY_WARN_DAYS * 86400000LL ? ": renew it soon" : "");
+    return 0;
+}
+
+/* Plugins, and the migrations a start would apply. A reader looks, so that a running server does not mind. */
+static int check_plugins(const struct serve *s, struct err *err)
+{
+    const struct plugin *const *plugins;
+    const struct store_options options = {.path = s->db};
+    struct store *store = NULL;
+    int count = registry_plugins(s->registry, &plugins);
+    int rv = store_open(&options, STORE_READER, &store, err);
+    for (int i = 0; rv == 0 && i < count; i++) {
+        const struct migration *list;
+        int n = registry_migrations(s->registry, plugins[i]->name, &list);
+        int pending = migrate_pending(store, plugins[i]->name, list, n, err);
+        if (pending < 0)
+            rv = pending;
+        else
+            printf("plugin %s %s: %d commands, %d figures, %d of %d migrations to apply\n", plugins[i]->name, plugins[i]->version,
+                   plugins[i]->commands, plugins[i]->figures, pending, n);
+    }
+    store_close(store);
+    return rv;
+}
+
+static int check(struct serve *s, struct err *err)
+{
+    struct server_options o = server_options(s);
+    printf("configuration %s\nplugins from %s\n", s->config_path ? s->config_path : "(defaults)", s->plugins);
+    int rv = check_plugins(s, err);
+    if (rv == 0)
+        rv = check_certificate(s, err);
+    if (rv == 0)
+        printf("would listen on %s:%d\n", o.host, o.port);
+    return rv;
+}
+
+/* -- the loop -- */
+
+static void reload(struct serve *s)
+{
+    struct err err = {0};
+    struct config fresh;
+    struct tls_files files = tls_files(s);
+    if (config_load(s->config_path, &fresh, &err) != 0) {
+        log_error("serve", "settings stay as they are: %s", err.text);
+        return;
+    }
+    log_set_level((enum log_level)fresh.log_level);
+    if (server_reload(s->server, &files, &fresh.limits, &err) != 0)
+        log_error("serve", "certificates and limits stay as they are: %s", err.text);
+    else
+        log_info("serve", "certificates, log level and limits are taken up; other settings wait for a restart");
+    config_close(&fresh);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct serve *s = handle->data;
+    if (number == SIGHUP) {
+        reload(s);
+    } else if (!s->stopping) {
+        s->stopping = true;
+        server_drain(s->server);
+    } else {
+        log_warn("serve", "ended at once, as asked twice");
+        _exit(1);
+    }
+}
+
+static void watch_signals(struct serve *s, uv_loop_t *loop)
+{
+    static const int numbers[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
+    signal(SIGPIPE, SIG_IGN);
+    for (int i = 0; i < SIGNALS; i++) {
+        uv_signal_init(loop, &s->signals[i]);
+        s->signals[i].data = s;
+        uv_signal_start(&s->signals[i], on_signal, numbers[i]);
+        uv_unref((uv_handle_t *)&s->signals[i]); /* the loop ends when the server's own handles have closed */
+    }
+}
+
+static void forget_signals(struct serve *s, uv_loop_t *loop)
+{
+    for (int i = 0; i < SIGNALS; i++)
+        uv_close((uv_handle_t *)&s->signals[i], NULL);
+    uv_run(loop, UV_RUN_DEFAULT);
+}
+
+/* Each connection is a descriptor. */
+static void raise_descriptors(const struct config *c)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_max < (rlim_t)c->limits.connections + 64)
+        log_warn("serve", "the system allows %llu open files, too few for %d connections", (unsigned long long)limit.rlim_max,
+                 c->limits.connections);
+}
+
+static int run(struct serve *s, struct err *err)
+{
+    uv_loop_t loop;
+    struct server_options options = server_options(s);
+    raise_descriptors(&s->config);
+    if (uv_loop_init(&loop) != 0)
+        return err_set(err, ERR_INTERNAL, "the event loop could not be made");
+    int rv = server_start(&loop, &options, &s->server, err);
+    if (rv == 0) {
+        watch_signals(s, &loop);
+        const char *colon = strchr(options.host, ':');
+        printf("muster: listening on %s%s%s:%d\n", colon ? "[" : "", options.host, colon ? "]" : "", server_port(s->server));
+        fflush(stdout);
+        uv_run(&loop, UV_RUN_DEFAULT);
+        forget_signals(s, &loop);
+        server_free(s->server);
+    }
+    uv_loop_close(&loop);
+    return rv;
+}
+
+int cli_serve(int argc, char **argv)
+{
+    struct serve *s = mem_zalloc(sizeof(*s));
+    struct err err = {0};
+    int status = parse(s, argc, argv);
+    if (status < 0 && s->print_config)
+        status = print_config();
+    if (status < 0) {
+        int rv = load(s, &err);
+        if (rv == 0)
+            rv = s->check ? check(s, &err) : run(s, &err);
+        status = rv == 0 ? 0 : cli_fail("serve", &err);
+    }
+    registry_unref(s->registry);
+    config_close(&s->config);
+    free(s);
+    return status;
+}
