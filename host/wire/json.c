@@ -76,6 +76,10 @@ int json_check(struct slice text, int depth, struct err *err)
 {
     if (text.len == 0)
         return err_rule(err, ERR_ARG, "json.syntax", NULL, "empty, expected one JSON value");
+    /* jansson takes a NUL between tokens for the end of the text, whatever follows. */
+    const char *nul = memchr(text.data, '\0', text.len);
+    if (nul)
+        return err_rule(err, ERR_ARG, "json.syntax", NULL, "NUL character at byte %zu", (size_t)(nul - text.data));
     if (deepest(text) > depth)
         return err_rule(err, ERR_ARG, "json.depth", NULL, "JSON nested deeper than %d levels", depth);
     json_error_t at;

@@ -78,7 +78,9 @@ static enum word_end word(struct words *w)
 static enum word_end split(struct slice line, int max_args, struct message *m)
 {
     message_clear(m);
-    buf_reserve(&m->scratch, line.len + 1);
+    if (line.len == 0)
+        return WORD_DONE;
+    buf_reserve(&m->scratch, line.len);
     struct words w = {line.data, line.data + line.len, &m->scratch};
     for (;;) {
         while (w.p < w.end && is_space(*w.p))

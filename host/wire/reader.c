@@ -246,6 +246,8 @@ long reader_measure(struct slice in)
     int64_t left[DEPTH_MAX + 1] = {1};
     int depth = 0;
     size_t at = 0;
+    if (in.len == 0)
+        return 0;
     for (;;) {
         struct node node;
         long rv = read_node((struct slice){in.data + at, in.len - at}, &node);
@@ -309,21 +311,25 @@ int reader_skip(struct reader *r)
     return 0;
 }
 
+/* Jump over one whole value and give its first node. */
+static int peek_and_skip(struct reader *r, struct node *node)
+{
+    struct reader peek = *r;
+    return reader_next(&peek, node) == 1 ? reader_skip(r) : ERR_PROTO;
+}
+
 typedef void on_pair(struct slice key, const struct node *value, void *arg);
 
 /* Move the reader behind the attribute in front, if there is one; each pair goes to `pair`. 0 or ERR_PROTO. */
 static int walk_attribute(struct reader *r, on_pair *pair, void *arg)
 {
     while (r->rest.len && r->rest.data[0] == '|') {
-        struct node node, key;
+        struct node node;
         if (reader_next(r, &node) != 1)
             return ERR_PROTO;
         for (int64_t i = 0; i < node.count; i++) {
-            if (reader_next(r, &key) != 1 || is_container(&key))
-                return ERR_PROTO;
-            struct reader peek = *r;
-            struct node value;
-            if (reader_next(&peek, &value) != 1 || reader_skip(r) != 0)
+            struct node key, value;
+            if (peek_and_skip(r, &key) || peek_and_skip(r, &value))
                 return ERR_PROTO;
             if (pair && key.type == NODE_TEXT)
                 pair(key.s, &value, arg);

@@ -107,6 +107,15 @@ static void text_inside_must_be_utf8_without_nul(void **state)
     refused(SLICE("\"\\ud800\""), 10, "json.syntax");
 }
 
+/* A NUL between tokens must not hide what follows it. */
+static void a_nul_does_not_end_the_text(void **state)
+{
+    (void)state;
+    refused(SLICE("0\0rubbish"), 10, "json.syntax");
+    refused(SLICE("{}\0"), 10, "json.syntax");
+    refused(SLICE("\0"), 10, "json.syntax");
+}
+
 /* The limit is the number of open brackets; brackets inside strings do not count. */
 static void nesting_is_bounded(void **state)
 {
@@ -140,6 +149,7 @@ int main(void)
         cmocka_unit_test(what_is_not_json_is_refused),
         cmocka_unit_test(duplicate_keys_are_refused),
         cmocka_unit_test(text_inside_must_be_utf8_without_nul),
+        cmocka_unit_test(a_nul_does_not_end_the_text),
         cmocka_unit_test(nesting_is_bounded),
         cmocka_unit_test(the_place_of_the_fault_is_told),
     };

@@ -326,7 +326,9 @@ static void the_attribute_is_stripped(void **state)
     (void)state;
     assert_true(slice_is(reader_strip(SLICE("|1\r\n$1\r\na\r\n*1\r\n:1\r\n:7\r\n")), ":7\r\n"));
     assert_true(slice_is(reader_strip(SLICE(":7\r\n")), ":7\r\n"));
+    assert_true(slice_is(reader_strip(SLICE("|1\r\n*1\r\n:1\r\n:2\r\n:7\r\n")), ":7\r\n"));
     assert_int_equal(reader_strip(SLICE("|1\r\n$1\r\na\r\n")).len, 0);
+    assert_int_equal(reader_measure((struct slice){NULL, 0}), 0);
 }
 
 int main(void)
