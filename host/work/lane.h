@@ -15,6 +15,7 @@
 /* Counted by one lane, read by anybody. */
 struct lane_counters {
     _Atomic int64_t batches, commands, refused, replayed, replays_after_loss, reads;
+    _Atomic int64_t commits, pages_written; /* of the writer's store, as of its last batch */
 };
 static inline void count_more(_Atomic int64_t *counter, int64_t more)
 {
@@ -42,7 +43,7 @@ struct lanes {
     struct mailbox *done;         /* finished runs, lane → loop */
     int outstanding, max_outstanding; /* runs put and not taken back: the loop's own count */
     atomic_bool fenced;
-    bool stopped;
+    atomic_bool stopped;
 };
 
 /* Give a finished run back. Never fails: `done` has room for every outstanding run. */

@@ -129,7 +129,6 @@ int lanes_start(const struct lanes_options *options, struct lanes **out, struct 
         lane_init(l, &l->readers[i]);
     int rv = watchdog_start(err);
     if (rv) {
-        l->stopped = true;
         lanes_free(l);
         return rv;
     }
@@ -200,9 +199,8 @@ static void join(struct lane *lane)
 
 void lanes_stop(struct lanes *l)
 {
-    if (l->stopped)
+    if (atomic_exchange(&l->stopped, true))
         return;
-    l->stopped = true;
     mailbox_close(l->writer.inbox);
     for (int i = 0; i < l->nreaders; i++)
         mailbox_close(l->readers[i].inbox);
@@ -244,17 +242,13 @@ void lanes_stats(struct lanes *l, struct lanes_stats *out)
         .refused = get(&w->refused),
         .replayed = get(&w->replayed),
         .replays_after_loss = get(&w->replays_after_loss),
+        .commits = get(&w->commits),
+        .pages_written = get(&w->pages_written),
         .writer_queue = (int)mailbox_len(l->writer.inbox),
     };
     for (int i = 0; i < l->nreaders; i++) {
         out->reads += get(&l->readers[i].counters.reads);
         out->refused += get(&l->readers[i].counters.refused);
         out->reader_queue += (int)mailbox_len(l->readers[i].inbox);
-    }
-    if (l->writer.calls.store && !l->stopped) {
-        struct store_stats s;
-        store_stats(l->writer.calls.store, &s);
-        out->commits = s.commits;
-        out->pages_written = s.pages_written;
     }
 }

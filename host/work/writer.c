@@ -91,6 +91,15 @@ static void note_fenced(struct writer *w)
     }
 }
 
+/* Others may not look into the store: it is this thread's. */
+static void publish_stats(struct writer *w)
+{
+    struct store_stats s;
+    store_stats(w->lane->calls.store, &s);
+    atomic_store_explicit(&w->lane->counters.commits, s.commits, memory_order_relaxed);
+    atomic_store_explicit(&w->lane->counters.pages_written, s.pages_written, memory_order_relaxed);
+}
+
 /* One transaction. */
 static void run_batch(struct writer *w)
 {
@@ -113,6 +122,7 @@ static void run_batch(struct writer *w)
             break;
     }
     batch_settle(&w->batch);
+    publish_stats(w);
     give_back_finished(w);
     note_fenced(w);
 }
