@@ -1,0 +1,246 @@
+#include "script/sandbox.h"
+
+#include "base/log.h"
+#include "script/fault.h"
+
+#include <lualib.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A state is created per plugin and lane, runs commands one after the other, and is thrown away when it had to be killed.
+ *
+ * Time: the watchdog's signal sets `kill` and installs a count hook of one instruction; the hook raises the kill token. No pcall can
+ * keep it: ours ask for `kill` after the call, and whatever Lua still runs (`__close`) dies at its first instruction. Not
+ * interruptible are C functions of the stock string and table libraries that work long on one call (a pattern with nested
+ * repetition, a sort of huge strings); for these the watchdog ends the process.
+ *
+ * Memory: an allocation never fails at the soft limit, for failing would start emergency collections inside the interpreter. It asks for a full
+ * collection at the next instruction, and if that does not help the state is killed. NULL is returned only far above (three
+ * times the soft limit) or for a single huge string, and then the state is killed too. */
+
+enum { SOFT_BYTES = 32 * 1024 * 1024, STRING_BYTES = 16 * 1024 * 1024, CHAIN_MAX = 200 };
+
+static char kill_token;
+
+static void hook(lua_State *L, lua_Debug *ar);
+
+void sandbox_hook(struct sandbox *sb)
+{
+    /* Setting it again while it is set would walk the whole call stack each time. */
+    if (sb->cur && lua_gethook(sb->cur) != hook)
+        lua_sethook(sb->cur, hook, LUA_MASKCOUNT, 1);
+}
+
+void sandbox_stop(struct sandbox *sb, enum kill_reason reason)
+{
+    if (sb->kill == KILL_NONE)
+        sb->kill = reason;
+}
+
+int sandbox_raise(lua_State *L)
+{
+    if (lua_gethook(L) != hook)
+        lua_sethook(L, hook, LUA_MASKCOUNT, 1); /* whatever this level still runs dies as well */
+    lua_checkstack(L, 1);
+    lua_pushlightuserdata(L, &kill_token);
+    return lua_error(L);
+}
+
+static void note_where(struct sandbox *sb, lua_State *L, lua_Debug *ar)
+{
+    if (sb->where[0] == '\0' && lua_getinfo(L, "Sl", ar))
+        snprintf(sb->where, sizeof(sb->where), "%s:%d", ar->short_src, ar->currentline);
+}
+
+static void hook(lua_State *L, lua_Debug *ar)
+{
+    struct sandbox *sb = sandbox_of(L);
+    if (sb->kill == KILL_NONE && sb->collect) {
+        sb->collect = 0;
+        lua_sethook(L, NULL, 0, 0);
+        lua_gc(L, LUA_GCCOLLECT, 0);
+        if (sb->used > sb->options.soft_bytes)
+            sb->kill = KILL_MEMORY;
+    }
+    if (sb->kill != KILL_NONE) {
+        note_where(sb, L, ar);
+        sandbox_raise(L);
+    }
+    lua_sethook(L, NULL, 0, 0);
+}
+
+static void *deny(struct sandbox *sb)
+{
+    sandbox_stop(sb, KILL_MEMORY);
+    sandbox_hook(sb);
+    return NULL;
+}
+
+static void *allocate(void *ud, void *ptr, size_t osize, size_t nsize)
+{
+    struct sandbox *sb = ud;
+    size_t old = ptr ? osize : 0;
+    if (nsize == 0) {
+        free(ptr);
+        sb->used -= old;
+        return NULL;
+    }
+    if (nsize > old) {
+        size_t more = nsize - old;
+        if (more > sb->hard || sb->used + more > sb->hard)
+            return deny(sb);
+        /* For a new object Lua passes its kind as the old size. */
+        if (!ptr && osize == LUA_TSTRING && nsize > sb->options.string_bytes)
+            return deny(sb);
+        if (sb->used + more > sb->options.soft_bytes && !sb->collect && sb->cur) {
+            sb->collect = 1;
+            sandbox_hook(sb);
+        }
+    }
+    void *fresh = realloc(ptr, nsize);
+    if (!fresh)
+        return nsize <= old ? ptr : deny(sb); /* making smaller must never fail */
+    sb->used += nsize - old;
+    if (sb->used > sb->peak)
+        sb->peak = sb->used;
+    return fresh;
+}
+
+static int panic(lua_State *L)
+{
+    log_error("script", "plugin %s: Lua error outside of protection", sandbox_of(L)->options.plugin);
+    return 0; /* and Lua aborts */
+}
+
+/* -- compiling -- */
+
+/* Source with a chain like a.x.x.x… beyond 200 links makes Lua 5.4.4 recurse without end when it reports an error in it. */
+static bool has_long_chain(struct slice s)
+{
+    int links = 0;
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.data[i];
+        if (c == '.' || c == '[' || c == ':') {
+            if (++links > CHAIN_MAX)
+                return true;
+        } else if (strchr("=,;(){}+-*/%^#<>~&|", c)) {
+            links = 0;
+        }
+    }
+    return false;
+}
+
+void sandbox_compile(lua_State *L, struct slice source, const char *chunk)
+{
+    if (source.len > SANDBOX_SOURCE_MAX)
+        luaL_error(L, "%s: source longer than %d bytes", chunk + 1, SANDBOX_SOURCE_MAX);
+    if (has_long_chain(source))
+        luaL_error(L, "%s: more than %d links in one chain of a.b.c", chunk + 1, CHAIN_MAX);
+    int status = luaL_loadbufferx(L, source.data ? source.data : "", source.len, chunk, "t");
+    sandbox_poll(L);
+    if (status != LUA_OK)
+        lua_error(L);
+}
+
+/* -- life -- */
+
+static int open_all(lua_State *L)
+{
+    static const luaL_Reg libs[] = {
+        {LUA_GNAME, luaopen_base},        {LUA_STRLIBNAME, luaopen_string}, {LUA_TABLIBNAME, luaopen_table},
+        {LUA_MATHLIBNAME, luaopen_math},  {LUA_UTF8LIBNAME, luaopen_utf8},  {LUA_COLIBNAME, luaopen_coroutine},
+    };
+    for (size_t i = 0; i < sizeof(libs) / sizeof(libs[0]); i++) {
+        luaL_requiref(L, libs[i].name, libs[i].func, 1);
+        lua_pop(L, 1);
+    }
+    sandbox_open_coroutine(L);
+    sandbox_open_muster(L);
+    sandbox_open_call(L);
+    sandbox_open_base(L); /* last: it closes the table of globals */
+    return 0;
+}
+
+struct sandbox *sandbox_new(const struct sandbox_options *options)
+{
+    struct sandbox *sb = mem_zalloc(sizeof(*sb));
+    sb->options = *options;
+    if (sb->options.soft_bytes == 0)
+        sb->options.soft_bytes = SOFT_BYTES;
+    if (sb->options.string_bytes == 0)
+        sb->options.string_bytes = STRING_BYTES;
+    sb->hard = 3 * sb->options.soft_bytes;
+    sb->L = lua_newstate(allocate, sb);
+    if (!sb->L)
+        abort();
+    *(struct sandbox **)lua_getextraspace(sb->L) = sb;
+    lua_atpanic(sb->L, panic);
+    lua_pushcfunction(sb->L, open_all);
+    if (lua_pcall(sb->L, 0, 0, 0) != LUA_OK) {
+        log_error("script", "sandbox: %s", lua_tostring(sb->L, -1));
+        abort();
+    }
+    sb->cur = sb->L;
+    return sb;
+}
+
+void sandbox_free(struct sandbox *sb)
+{
+    if (!sb)
+        return;
+    sb->cur = NULL;
+    cursor_close(sb->cursor);
+    lua_close(sb->L);
+    for (size_t i = 0; i < sizeof(sb->levels) / sizeof(sb->levels[0]); i++) {
+        buf_close(&sb->levels[i].args);
+        buf_close(&sb->levels[i].reply);
+    }
+    buf_close(&sb->text);
+    free(sb);
+}
+
+/* -- running -- */
+
+static int protect(struct sandbox *sb, const struct frame *frame, lua_CFunction body, void *arg, struct err *err)
+{
+    /* A plugin that is called back runs on the coroutine that made the call: its frames lie on top. */
+    lua_State *L = sb->cur;
+    int top = lua_gettop(L);
+    if (sb->kill != KILL_NONE)
+        return fault_take(sb, L, LUA_OK, frame, err);
+    if (!lua_checkstack(L, 8))
+        return err_rule(err, ERR_LIMIT, "limit.stack", NULL, "plugin %s: its calls nest too deeply", frame->plugin);
+    lua_pushcfunction(L, fault_trace);
+    lua_pushcfunction(L, body);
+    lua_pushlightuserdata(L, arg);
+    int status = lua_pcall(L, 1, 0, top + 1);
+    sb->cur = L; /* an error may have left it at a coroutine */
+    int rv = 0;
+    if (status != LUA_OK || sb->kill != KILL_NONE)
+        rv = fault_take(sb, L, status, frame, err);
+    if (rv == ERR_LIMIT && err && strcmp(err->rule, "limit.stack") == 0)
+        sb->spoiled = true; /* its grown stack is not worth keeping */
+    lua_settop(L, top);
+    return rv;
+}
+
+int sandbox_run(struct sandbox *sb, struct watch *watch, struct frame *frame, lua_CFunction body, void *arg, struct err *err)
+{
+    struct call *call = sb->call;
+    struct err *doom = sb->doom;
+    struct cursor *cursor = sb->cursor;
+    int coroutines = sb->coroutines;
+    frame->sandbox = sb;
+    sb->cursor = NULL;
+    sb->entered++;
+    frame_enter(watch, frame);
+    int rv = protect(sb, frame, body, arg, err);
+    frame_leave(watch, frame);
+    sb->entered--;
+    sb->coroutines = coroutines;
+    cursor_close(sb->cursor);
+    sb->call = call;
+    sb->doom = doom;
+    sb->cursor = cursor;
+    return rv;
+}

@@ -1,0 +1,251 @@
+#include "script/watchdog.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/thread.h"
+#include "script/sandbox.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* A script runs without any hook, at full speed. Every 2 ms the watchdog compares the deadline of each lane with the clock; when one
+ * has passed it interrupts the lane's store and sends the lane's thread a signal. The handler, in that thread, marks the states whose
+ * time is up and installs the hook that kills them. lua_sethook from another thread would be a race inside Lua.
+ *
+ * The watchdog touches nothing but the static places below. It raises `touching` before it looks at a deadline for the last time, and a
+ * lane that ends a command lowers the deadline and waits for `touching`: so neither signal nor interrupt can hit what comes next (a
+ * rollback above all). A signal that is late nevertheless finds no frame whose deadline has passed, and does nothing.
+ *
+ * With no lane at work the thread sleeps; the first command wakes it through an eventfd. */
+
+enum { PLACES = 64, TICK_MS = 2, IDLE_TICKS = 50 };
+
+struct watch {
+    atomic_bool used;
+    atomic_bool touching;
+    _Atomic uint64_t deadline_ns;
+    _Atomic(const char *) plugin, command;
+    /* set before `used` and constant until the place is left */
+    struct store *store;
+    pthread_t thread;
+    int grace_ms;
+    /* the watchdog's own */
+    uint64_t late_deadline;
+    int late_ticks;
+};
+
+static struct watch places[PLACES];
+static _Thread_local struct frame *volatile running;
+static atomic_bool sleeping, stopping;
+static atomic_int started;
+static int wake_fd = -1;
+static pthread_t thread;
+
+static void wake(void)
+{
+    uint64_t one = 1;
+    if (write(wake_fd, &one, sizeof(one)) < 0)
+        log_error("watchdog", "wake: %s", strerror(errno));
+}
+
+/* -- the lane's side -- */
+
+struct watch *watch_enter(struct store *store, int grace_ms)
+{
+    for (int i = 0; i < PLACES; i++) {
+        bool free_place = false;
+        struct watch *w = &places[i];
+        /* `touching` serves as the lock of the fields below while nobody uses the place. */
+        if (atomic_load(&w->used) || !atomic_compare_exchange_strong(&w->touching, &free_place, true))
+            continue;
+        if (!atomic_load(&w->used)) {
+            w->store = store;
+            w->thread = pthread_self();
+            w->grace_ms = grace_ms;
+            atomic_store(&w->deadline_ns, 0);
+            atomic_store(&w->used, true);
+            atomic_store(&w->touching, false);
+            return w;
+        }
+        atomic_store(&w->touching, false);
+    }
+    return NULL;
+}
+
+static void await_watchdog(struct watch *w)
+{
+    while (atomic_load(&w->touching))
+        sched_yield();
+}
+
+void watch_leave(struct watch *w)
+{
+    if (!w)
+        return;
+    atomic_store(&w->used, false);
+    atomic_store(&w->deadline_ns, 0);
+    await_watchdog(w);
+}
+
+static void show(struct watch *w, const struct frame *frame)
+{
+    atomic_store_explicit(&w->plugin, frame ? frame->plugin : NULL, memory_order_relaxed);
+    atomic_store_explicit(&w->command, frame ? frame->command : NULL, memory_order_relaxed);
+    atomic_store(&w->deadline_ns, frame ? frame->deadline_ns : 0);
+}
+
+void frame_enter(struct watch *w, struct frame *frame)
+{
+    frame->outer = running;
+    uint64_t latest = frame->outer ? frame->outer->deadline_ns : 0;
+    if (latest != 0 && (frame->deadline_ns == 0 || latest < frame->deadline_ns))
+        frame->deadline_ns = latest;
+    atomic_signal_fence(memory_order_seq_cst);
+    running = frame;
+    atomic_signal_fence(memory_order_seq_cst);
+    show(w, frame);
+    if (atomic_load(&sleeping) && atomic_exchange(&sleeping, false))
+        wake();
+}
+
+void frame_leave(struct watch *w, struct frame *frame)
+{
+    running = frame->outer;
+    atomic_signal_fence(memory_order_seq_cst);
+    show(w, frame->outer);
+    await_watchdog(w);
+}
+
+struct frame *frame_running(void)
+{
+    return running;
+}
+
+void frame_expire(void)
+{
+    uint64_t now = clock_mono_ns();
+    bool any = false;
+    for (struct frame *f = running; f; f = f->outer)
+        if (f->deadline_ns != 0 && now >= f->deadline_ns && f->sandbox) {
+            sandbox_stop(f->sandbox, KILL_TIME);
+            any = true;
+        }
+    if (any && running->sandbox && running->sandbox->kill != KILL_NONE)
+        sandbox_hook(running->sandbox);
+}
+
+static void on_signal(int number)
+{
+    (void)number;
+    int before = errno;
+    frame_expire();
+    errno = before;
+}
+
+/* -- the watchdog's side -- */
+
+/* A C function of Lua that nothing can interrupt. SQLite makes the crash safe, and the next start begins without what was lost. */
+static void give_up(struct watch *w)
+{
+    const char *plugin = atomic_load_explicit(&w->plugin, memory_order_relaxed);
+    const char *command = atomic_load_explicit(&w->command, memory_order_relaxed);
+    log_error("watchdog", "plugin %s, command %s: still running %d ms after its deadline and can't be stopped; ending the process",
+              plugin ? plugin : "?", command ? command : "?", w->grace_ms);
+    abort();
+}
+
+static void act(struct watch *w, uint64_t deadline, uint64_t now)
+{
+    /* Ticks are counted besides: a process that was stopped as a whole wakes up with every clock late. */
+    w->late_ticks = w->late_deadline == deadline ? w->late_ticks + 1 : 1;
+    w->late_deadline = deadline;
+    bool not_touched = false;
+    if (!atomic_compare_exchange_strong(&w->touching, &not_touched, true))
+        return;
+    if (atomic_load(&w->used) && atomic_load(&w->deadline_ns) == deadline) {
+        if (w->late_ticks >= w->grace_ms / TICK_MS && now > deadline + (uint64_t)w->grace_ms * 1000000)
+            give_up(w);
+        if (w->store)
+            store_interrupt(w->store);
+        pthread_kill(w->thread, SIGURG);
+    }
+    atomic_store(&w->touching, false);
+}
+
+/* One look at all places. Is any lane at work? */
+static bool look(void)
+{
+    bool busy = false;
+    uint64_t now = clock_mono_ns();
+    for (int i = 0; i < PLACES; i++) {
+        uint64_t deadline = atomic_load(&places[i].deadline_ns);
+        busy = busy || deadline != 0;
+        if (deadline != 0 && now >= deadline)
+            act(&places[i], deadline, now);
+    }
+    return busy;
+}
+
+static void *watch_all(void *arg)
+{
+    (void)arg;
+    int idle = 0;
+    while (!atomic_load(&stopping)) {
+        idle = look() ? 0 : idle + 1;
+        if (idle < IDLE_TICKS) {
+            poll(NULL, 0, TICK_MS);
+            continue;
+        }
+        atomic_store(&sleeping, true);
+        if (!look() && !atomic_load(&stopping)) {
+            struct pollfd p = {.fd = wake_fd, .events = POLLIN};
+            poll(&p, 1, -1);
+        }
+        atomic_store(&sleeping, false);
+        uint64_t count;
+        if (read(wake_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
+            log_error("watchdog", "wake: %s", strerror(errno));
+        idle = 0;
+    }
+    return NULL;
+}
+
+int watchdog_start(struct err *err)
+{
+    if (atomic_fetch_add(&started, 1) > 0)
+        return 0;
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    atomic_store(&stopping, false);
+    int rv = 0;
+    if (wake_fd < 0 || sigaction(SIGURG, &action, NULL) != 0)
+        rv = err_set(err, ERR_INTERNAL, "watchdog: %s", strerror(errno));
+    else if (thread_start(&thread, "watchdog", watch_all, NULL) != 0)
+        rv = err_set(err, ERR_INTERNAL, "watchdog: no thread could be started");
+    if (rv != 0) {
+        if (wake_fd >= 0)
+            close(wake_fd);
+        atomic_store(&started, 0);
+    }
+    return rv;
+}
+
+void watchdog_stop(void)
+{
+    int before = atomic_load(&started);
+    if (before == 0 || atomic_fetch_sub(&started, 1) != 1)
+        return;
+    atomic_store(&stopping, true);
+    wake();
+    pthread_join(thread, NULL);
+    close(wake_fd);
+    wake_fd = -1;
+}
