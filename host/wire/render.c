@@ -84,13 +84,22 @@ static int render_resp(struct slice canonical, int proto, struct buf *out)
     return rv;
 }
 
+/* Could a blob be among these bytes? Its '=' stands at the start of a line; text only seldom has one there. */
+static bool may_hold_blob(struct slice s)
+{
+    const char *end = s.data + s.len;
+    for (const char *p = s.data; (p = memchr(p, '=', (size_t)(end - p))); p++) {
+        if (p == s.data || p[-1] == '\n')
+            return true;
+    }
+    return false;
+}
+
 int render_resp3(struct slice canonical, struct buf *out)
 {
     if (canonical.len == 0)
         return ERR_PROTO;
-    /* Within the bytes a blob can only begin after the end of another node's line. */
-    bool special = canonical.data[0] == '|' || canonical.data[0] == '=';
-    if (special || memmem(canonical.data, canonical.len, "\n=", 2))
+    if (canonical.data[0] == '|' || may_hold_blob(canonical))
         return render_resp(canonical, 3, out);
     return buf_slice(out, canonical);
 }

@@ -292,6 +292,30 @@ static void unknown_codes_keep_the_whole_text(void **state)
     assert_string_equal(error_of("-INTERNAL disk full\r\n").text, "disk full");
 }
 
+/* Another server's texts may be longer than ours: they are cut between two characters. */
+static void long_texts_are_cut(void **state)
+{
+    (void)state;
+    char reply[1100] = "|1\r\n$3\r\narg\r\n$99\r\n";
+    for (int i = 0; i < 33; i++)
+        strcat(reply, "中");
+    strcat(reply, "\r\n-ARG ");
+    for (int i = 0; i < 300; i++)
+        strcat(reply, "中");
+    strcat(reply, "\r\n");
+    struct err err = error_of(reply);
+    assert_int_equal(strlen(err.arg), 63);
+    assert_int_equal(strlen(err.text), 597);
+}
+
+/* Only the rule that was named is taken off the front of the text. */
+static void a_text_that_begins_otherwise_is_kept(void **state)
+{
+    (void)state;
+    assert_string_equal(error_of("|1\r\n$4\r\nrule\r\n$3\r\na.b\r\n-ARG c.d: no\r\n").text, "c.d: no");
+    assert_string_equal(error_of("|1\r\n$4\r\nrule\r\n$3\r\na.b\r\n-ARG a.bc no\r\n").text, "a.bc no");
+}
+
 /* What is not an error leaves the struct alone. */
 static void other_replies_are_no_errors(void **state)
 {
@@ -349,6 +373,8 @@ int main(void)
         cmocka_unit_test(other_texts_have_no_rule),
         cmocka_unit_test(a_canonical_error_gives_its_details),
         cmocka_unit_test(unknown_codes_keep_the_whole_text),
+        cmocka_unit_test(long_texts_are_cut),
+        cmocka_unit_test(a_text_that_begins_otherwise_is_kept),
         cmocka_unit_test(other_replies_are_no_errors),
         cmocka_unit_test(the_replayed_mark_is_found),
         cmocka_unit_test(the_attribute_is_stripped),
