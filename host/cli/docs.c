@@ -4,8 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
-/* COMMAND DOCS as Redis has it: a map of command → map with `summary` and `arguments`, an array of maps with `name`, `type`,
- * `token` and `flags`. What is not known here is jumped over. Source: redis.io/docs/latest/commands/command-docs.
+/* COMMAND DOCS as Redis has it: a map of command → map with `summary` and `arguments`, an array of maps with `name`, `type`
+ * and `flags`; Muster adds `spec`, the argument as declared. What is not known here is jumped over. Source: redis.io/docs/latest/commands/command-docs.
  */
 
 /* The text of the next value, or NULL when it is something else. */
@@ -46,8 +46,8 @@ static void read_arg(struct reader *r, struct doc_arg *arg)
         struct reader ahead = *r;
         if (slice_is(key.s, "name"))
             set_text(&arg->name, r);
-        else if (slice_is(key.s, "type"))
-            set_text(&arg->type, r);
+        else if (slice_is(key.s, "spec") || (arg->type == NULL && slice_is(key.s, "type")))
+            set_text(&arg->type, r); /* our own field says more than Redis' type */
         else if (slice_is(key.s, "flags") && reader_skip(r) == 0)
             arg->optional = has_flag(&ahead, "optional");
         else

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/utf8.h"
+#include "wire/line.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -40,6 +41,28 @@ static int width(lua_State *L)
     struct slice text;
     text.data = luaL_checklstring(L, 1, &text.len);
     lua_pushinteger(L, (lua_Integer)utf8_width(text));
+    return 1;
+}
+
+/* muster.split(line) → {word, …} by the rules of plain lines, or nil and why not. [-0, +2, v] */
+static int split(lua_State *L)
+{
+    struct slice line;
+    struct message m = {0};
+    struct err err = {0};
+    line.data = luaL_checklstring(L, 1, &line.len);
+    if (line_split(line, &m, &err) != 0) {
+        message_close(&m);
+        lua_pushnil(L);
+        lua_pushstring(L, err.text);
+        return 2;
+    }
+    lua_createtable(L, m.nargs, 0);
+    for (int i = 0; i < m.nargs; i++) {
+        lua_pushlstring(L, m.args[i].data, m.args[i].len);
+        lua_rawseti(L, -2, i + 1);
+    }
+    message_close(&m);
     return 1;
 }
 
@@ -136,7 +159,7 @@ static int print_table(lua_State *L)
 void play_open_tools(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"sleep", sleep_ms},       {"now", now},    {"clock", monotonic}, {"width", width}, {"read_file", read_file},
+        {"sleep", sleep_ms},       {"now", now},    {"clock", monotonic}, {"width", width}, {"split", split}, {"read_file", read_file},
         {"print_table", print_table}, {"exit", leave}, {NULL, NULL},
     };
     luaL_setfuncs(L, functions, 0);
