@@ -1,0 +1,81 @@
+--- What the parts of fund share: funds and gifts the caller may see, revisions, the journal.
+local common = {}
+
+--- Refuse as if the thing did not exist: SCOPE for a caller with a limited scope, who must not learn
+-- whether it exists elsewhere, else NOTFOUND.
+function common.unknown(call, arg, code)
+  if call.scope ~= "/" then
+    call:fail("SCOPE", { rule = "fund.scope", arg = arg }, "%s %s is not within your scope", arg, code)
+  end
+  call:fail("NOTFOUND", { rule = "fund.unknown", arg = arg }, "there is no %s %s", arg, code)
+end
+
+--- Does `path` lie in the caller's subtree?
+function common.sees(call, path)
+  return path ~= nil and path >= call.scope and path < call.scope_end
+end
+
+--- Optimistic locking: `rev` is what the caller last read, or nil.
+function common.check_rev(call, row, rev)
+  if rev and rev ~= row.rev then
+    call:fail("CONFLICT", { rule = "stale_rev", arg = "rev" },
+      "this record is at revision %d, you sent %d; read it again", row.rev, rev)
+  end
+end
+
+local FUND = [[SELECT f.code, f.kind, f.name, f.unit, f.opens, f.closes, f.large_fen, f.route_large, f.route_rest,
+  f.publicise, f.methods, f.min_fen, f.quota_fen, f.state, f.rev, m.path
+  FROM fund_fund f JOIN muster_unit m ON m.code = f.unit WHERE f.code = ?]]
+
+--- One fund. Seen by those above its unit and by those below it, who give to it.
+function common.fund(call, code)
+  local fund = call.db:row(FUND, code)
+  if not fund then common.unknown(call, "fund", code) end
+  local path, scope = fund.path, call.scope
+  if path:sub(1, #scope) ~= scope and scope:sub(1, #path) ~= path then common.unknown(call, "fund", code) end
+  return fund
+end
+
+--- One fund whose own unit lies in the caller's scope: to close it, to publish it, to send its money on.
+function common.own_fund(call, code)
+  local fund = common.fund(call, code)
+  if not common.sees(call, fund.path) then common.unknown(call, "fund", code) end
+  return fund
+end
+
+local GIFT = [[SELECT g.id, g.no, g.fund, g.donor, g.donor_key, g.donor_name, g.donor_class, g.anonymous, g.branch,
+  g.unit, g.grp, g.amount_fen, g.refunded_fen, g.on_day, g.pledged_on, g.route, g.large, g.note, g.state, g.batch,
+  g.receipt, g.reason, g.rev, m.path FROM fund_gift g JOIN muster_unit m ON m.code = g.unit WHERE g.no = ?]]
+
+--- One gift by its number, of a unit in the caller's scope.
+function common.gift(call, no)
+  local gift = call.db:row(GIFT, no)
+  if not gift or not common.sees(call, gift.path) then common.unknown(call, "gift", no) end
+  return gift
+end
+
+--- Post `fen` from one account to another: two rows, debits = credits by construction.
+-- `gift`: row id or nil; `ref`: number of the paper this belongs to.
+function common.post(call, fund, kind, gift, debit, credit, fen, on, ref)
+  if fen == 0 then return end
+  call.db:run([[INSERT INTO fund_journal (fund, kind, gift, account, debit_fen, credit_fen, on_day, ref, at)
+    VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?), (?, ?, ?, ?, 0, ?, ?, ?, ?)]],
+    fund, kind, gift, debit, fen, on, ref, call.now, fund, kind, gift, credit, fen, on, ref, call.now)
+end
+
+--- "" in the table (so that SQL can compare) is nothing on the wire.
+function common.some(value)
+  if value == "" then return nil end
+  return value
+end
+
+--- Merge tables of commands into `into`.
+function common.merge(into, from)
+  for name, value in pairs(from) do
+    assert(into[name] == nil, "declared twice: " .. name)
+    into[name] = value
+  end
+  return into
+end
+
+return common
