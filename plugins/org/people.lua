@@ -172,7 +172,8 @@ commands["org.branch.members"] = {
 
 --- One query: this runs inside every gift.
 local CHECK = [[SELECT p.code AS person, p.name, p.status, p.unit, pm.path AS unit_path, s.branch,
-  b.name AS branch_name, b.parent AS branch_unit, bm.path AS branch_unit_path, CASE WHEN s.id IS NULL THEN 0 ELSE 1 END AS member
+  b.name AS branch_name, b.parent AS branch_unit, bm.path AS branch_unit_path,
+  CASE WHEN s.id IS NULL THEN 0 ELSE 1 END AS member
   FROM org_person p JOIN muster_unit pm ON pm.code = p.unit
   LEFT JOIN org_party_span s ON s.person = p.code AND s.from_day <= ? AND (s.to_day IS NULL OR s.to_day > ?)
   LEFT JOIN org_unit b ON b.code = s.branch
