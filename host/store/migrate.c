@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "store/driver.h"
 #include "store/token.h"
 #include "tls/random.h"
@@ -110,8 +111,8 @@ static int explain(struct err *err, const char *owner, const struct migration *m
     for (size_t i = 0; i < offset; i++) {
         line += m->sql.data[i] == '\n';
     }
-    return err_rule(err, why.code, why.rule[0] ? why.rule : NULL, NULL, "migration %s of %s, line %d: %.480s", m->name, owner, line,
-                    why.text);
+    return err_rule(err, why.code, why.rule[0] ? why.rule : NULL, NULL, "migration %s of %s, line %d: %.*s", m->name, owner, line,
+                    (int)utf8_cut(slice_of(why.text), 480), why.text);
 }
 
 /* Blanks and comments before a statement: the line of an error is the statement's. */

@@ -10,6 +10,8 @@
 #include <threads.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
+
 /* The writer's connection works in WAL mode with synchronous=FULL: COMMIT returns when the log is on the disk. The log file is kept at
  * its size (overwriting costs a third less than growing), so it is never truncated, not even on close.
  *
@@ -21,6 +23,7 @@
 
 #define BUSY_TIMEOUT_MS 5000
 #define CHECKPOINT_PAGES 4000
+#define CACHE_KIB (16 * 1024)
 #define MAX_VALUE_BYTES (16 * 1024 * 1024)
 
 static const char *const fixed_sql[FIXED_COUNT] = {
@@ -51,6 +54,7 @@ void sqlite_leave(struct sqlite *q)
     int expected = RUNNING;
     while (!atomic_compare_exchange_weak(&q->running, &expected, IDLE)) {
         expected = RUNNING;
+        thrd_yield();
     }
 }
 
@@ -126,8 +130,8 @@ int sqlite_error(struct sqlite *q, int rc, struct slice sql, struct err *err)
         return err_rule(err, ERR_ARG, "sql.overflow", NULL, "integer overflow: the result does not fit 64 bits");
     }
     if ((rc & 0xff) == SQLITE_ERROR && sql.len > 0) {
-        return err_rule(err, m->code, m->rule, NULL, "%s, in: %.*s%s", said, (int)(sql.len < 160 ? sql.len : 160), sql.data,
-                        sql.len < 160 ? "" : " …");
+        const size_t shown = utf8_cut(sql, 160);
+        return err_rule(err, m->code, m->rule, NULL, "%s, in: %.*s%s", said, (int)shown, sql.data, shown < sql.len ? " …" : "");
     }
     return err_rule(err, m->code, m->rule, NULL, "%s", m->text ? m->text : said);
 }
@@ -262,20 +266,20 @@ static void configure_once(void)
     sqlite3_initialize();
 }
 
-/* Beside the database: "DIR/muster.lock". The caller frees it. */
-static char *lock_path(const char *path)
+/* `name` in the folder of the database. The caller frees it. */
+static char *beside(const char *path, const char *name)
 {
     const char *slash = strrchr(path, '/');
     struct buf b = {0};
     buf_append(&b, path, slash ? (size_t)(slash - path) + 1 : 0);
-    buf_text(&b, "muster.lock");
+    buf_text(&b, name);
     buf_byte(&b, '\0');
     return b.data;
 }
 
 static int take_lock(struct sqlite *q, struct err *err)
 {
-    char *path = lock_path(q->path);
+    char *path = beside(q->path, "muster.lock");
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     int rv = 0;
     q->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -299,6 +303,22 @@ static int create_file(const char *path, struct err *err)
     }
     close(fd);
     return 0;
+}
+
+/* New files are safe from a power cut only when their folder is on the disk too. */
+static int sync_folder(struct sqlite *q, struct err *err)
+{
+    char *path = beside(q->path, ".");
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int rv = 0;
+    if (fd < 0 || fsync(fd) != 0) {
+        rv = err_set(err, ERR_IO, "sync the folder of %s: %s", q->path, strerror(errno));
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    free(path);
+    return rv;
 }
 
 static int run_text(struct sqlite *q, const char *sql, struct err *err)
@@ -331,32 +351,39 @@ static void harden(struct sqlite *q)
     }
 }
 
-static int set_up(struct sqlite *q, const struct store_options *options, struct err *err)
+static int set_up_writer(struct sqlite *q, const struct store_options *options, struct err *err)
 {
     char text[160];
     int persist = 1;
+    sqlite3_snprintf(sizeof(text), text,
+                     "PRAGMA page_size=%d; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=-1;"
+                     "PRAGMA secure_delete=FAST",
+                     options->page_bytes > 0 ? options->page_bytes : 4096);
+    int rv = run_text(q, text, err);
+    if (rv < 0) {
+        return rv;
+    }
+    sqlite3_file_control(q->db, "main", SQLITE_FCNTL_PERSIST_WAL, &persist);
+    q->checkpoint_pages = options->checkpoint_pages > 0 ? options->checkpoint_pages : CHECKPOINT_PAGES;
+    sqlite3_wal_hook(q->db, committed, q); /* replaces SQLite's automatic checkpoint */
+    return sync_folder(q, err);
+}
+
+static int set_up(struct sqlite *q, const struct store_options *options, struct err *err)
+{
+    char text[160];
     sqlite3_extended_result_codes(q->db, 1);
     sqlite3_busy_timeout(q->db, BUSY_TIMEOUT_MS);
     harden(q);
     sqlite3_snprintf(sizeof(text), text,
                      "PRAGMA foreign_keys=ON; PRAGMA case_sensitive_like=ON; PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY;"
                      "PRAGMA cache_size=-%d",
-                     options->cache_kib > 0 ? options->cache_kib : 16 * 1024);
+                     options->cache_kib > 0 ? options->cache_kib : CACHE_KIB);
     int rv = run_text(q, text, err);
-    if (rv == 0 && q->base.role == STORE_READER) {
-        return run_text(q, "PRAGMA query_only=ON", err);
+    if (rv < 0) {
+        return rv;
     }
-    if (rv == 0) {
-        sqlite3_snprintf(sizeof(text), text,
-                         "PRAGMA page_size=%d; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=-1;"
-                         "PRAGMA secure_delete=FAST",
-                         options->page_bytes > 0 ? options->page_bytes : 4096);
-        rv = run_text(q, text, err);
-    }
-    sqlite3_file_control(q->db, "main", SQLITE_FCNTL_PERSIST_WAL, &persist);
-    q->checkpoint_pages = options->checkpoint_pages > 0 ? options->checkpoint_pages : CHECKPOINT_PAGES;
-    sqlite3_wal_hook(q->db, committed, q); /* replaces SQLite's automatic checkpoint */
-    return rv;
+    return q->base.role == STORE_WRITER ? set_up_writer(q, options, err) : run_text(q, "PRAGMA query_only=ON", err);
 }
 
 /* All at once, so that a rollback needs nothing that could fail. */

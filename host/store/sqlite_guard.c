@@ -2,6 +2,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/utf8.h"
 #include "store/sqlite.h"
 
 /* SQLite asks the authorizer about every table, column and function while it prepares a statement, and asks again when it prepares it
@@ -32,12 +33,16 @@ static bool listed(const char *const *list, size_t count, const char *name)
 }
 #define LISTED(list, name) listed(list, sizeof(list) / sizeof((list)[0]), name)
 
-/* `format` has %s for `what` and %s for `plugin`. */
+/* `format` takes the name of what is refused, then the plugin's. */
 static int deny(struct sqlite_guard *g, const char *rule, const char *format, const char *what)
 {
     if (!g->denied[0]) {
+        char name[100];
+        size_t len = utf8_cut(slice_of(what), sizeof(name) - 1);
+        memcpy(name, what, len);
+        name[len] = '\0';
         g->rule = rule;
-        sqlite3_snprintf(sizeof(g->denied), g->denied, format, what, g->plugin);
+        sqlite3_snprintf(sizeof(g->denied), g->denied, format, name, g->plugin);
     }
     return SQLITE_DENY;
 }

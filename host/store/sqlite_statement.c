@@ -139,7 +139,8 @@ static int compile(struct sqlite *q, const struct statement *st, struct prepared
         return err_rule(err, ERR_ARG, "sql.empty", NULL, "there is no statement");
     }
     if (guard_statement(slice_of(tail)) > 0) {
-        return err_rule(err, ERR_ARG, "sql.many", NULL, "one statement at a time; this follows: %.40s", tail);
+        return err_rule(err, ERR_ARG, "sql.many", NULL, "one statement at a time; this follows: %.*s",
+                        (int)utf8_cut(slice_of(tail), 40), tail);
     }
     p->params = sqlite3_bind_parameter_count(p->stmt);
     p->readonly = sqlite3_stmt_readonly(p->stmt);
@@ -245,7 +246,7 @@ int sqlite_bind(struct sqlite *q, struct prepared *p, const struct statement *st
 {
     if (p->params != st->nargs) {
         return err_rule(err, ERR_ARG, "sql.args", NULL, "the statement has %d parameters, %d arguments were given: %.*s", p->params,
-                        st->nargs, (int)(st->sql.len < 160 ? st->sql.len : 160), st->sql.data);
+                        st->nargs, (int)utf8_cut(st->sql, 160), st->sql.data);
     }
     for (int i = 0; i < st->nargs; i++) {
         const struct value *v = &st->args[i];

@@ -83,8 +83,8 @@ int store_done_expire(struct store *s, int64_t before_ms, int limit, struct err 
 int store_read_begin(struct store *s, struct err *err);
 void store_read_end(struct store *s);
 
-/* -- statements; only inside a batch's command or a read -- */
-/* `plugin` NULL: the host's own SQL, trusted. Otherwise the guard holds (see store/guard.h): the linter at the first use of each text,
+/* -- statements; a plugin's only inside a batch's command or a read -- */
+/* `plugin` NULL: the host's own SQL, trusted; outside of a batch or read it is a transaction by itself. Otherwise the guard holds (see store/guard.h): the linter at the first use of each text,
  * the authorizer when it is prepared, and no statement at all while no transaction is open (ERR_POLICY).
  * Arguments bind to `?` in order; too few or too many are ERR_ARG. SQL errors: ERR_CONFLICT for a broken constraint (rule
  * "sql.constraint"), ERR_TIMEOUT when interrupted, ERR_LIMIT for rows or bytes beyond the limits, ERR_ARG for bad SQL ("sql.type" for a

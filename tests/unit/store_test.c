@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "base/thread.h"
+#include "base/utf8.h"
 #include "store/migrate.h"
 #include "store/store.h"
 
@@ -1151,6 +1152,59 @@ static void commit_checkpoints_by_itself_at_the_limit(void **state)
     assert_int_equal(notes(p), 200);
 }
 
+static void options_reach_a_new_file(void **state)
+{
+    struct place *p = *state;
+    char path[128];
+    struct store *s = NULL;
+    store_close(p->s);
+    snprintf(path, sizeof(path), "%s/small.db", p->folder);
+    const struct store_options options = {.path = path, .page_bytes = 1024, .cache_kib = 300};
+    assert_int_equal(store_open(&options, STORE_WRITER, &s, &p->err), 0);
+    assert_int_equal(number(s, "SELECT page_size FROM pragma_page_size"), 1024);
+    assert_int_equal(number(s, "SELECT cache_size FROM pragma_cache_size"), -300);
+    assert_int_equal(number(s, "SELECT synchronous FROM pragma_synchronous"), 2);
+    assert_int_equal(number(s, "SELECT foreign_keys FROM pragma_foreign_keys"), 1);
+    store_close(s);
+    static const char *const ends[] = {"", "-wal", "-shm"};
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(path, sizeof(path), "%s/small.db%s", p->folder, ends[i]);
+        assert_int_equal(unlink(path), 0);
+    }
+    p->s = open_role(p, STORE_WRITER, false);
+}
+
+/* A long name of three-byte characters must not be cut inside one: the text goes to clients. */
+static void error_texts_are_cut_between_characters(void **state)
+{
+    struct place *p = *state;
+    struct buf sql = {0};
+    begin(p);
+    begin_command(p);
+    buf_text(&sql, "SELECT 1 FROM ");
+    for (int i = 0; i < 200; i++) {
+        buf_text(&sql, "乐");
+    }
+    assert_int_equal(run(p, buf_cstr(&sql)), ERR_ARG);
+    assert_true(utf8_valid(slice_of(p->err.text)));
+    assert_int_equal(store_command_abort(p->s), 0);
+    begin_command(p);
+    buf_text(&sql, "_x.y WHERE 1 = ?");
+    buf_consume(&sql, 14);
+    char text[1024];
+    snprintf(text, sizeof(text), "UPDATE muster_user SET name = '%s'", buf_cstr(&sql));
+    assert_int_equal(run(p, text), ERR_POLICY);
+    assert_true(utf8_valid(slice_of(p->err.text)));
+    assert_int_equal(store_command_abort(p->s), 0);
+    begin_command(p);
+    snprintf(text, sizeof(text), "SELECT '%s', ?", buf_cstr(&sql));
+    assert_int_equal(run(p, text), ERR_ARG);
+    assert_true(utf8_valid(slice_of(p->err.text)));
+    assert_int_equal(store_command_abort(p->s), 0);
+    commit(p);
+    buf_close(&sql);
+}
+
 static void pages_written_are_counted(void **state)
 {
     struct place *p = *state;
@@ -1218,6 +1272,8 @@ int main(void)
         CLAIM(full_disk_fails_the_batch_and_nothing_else),
         CLAIM(log_is_moved_by_a_checkpoint_and_never_cut),
         CLAIM(commit_checkpoints_by_itself_at_the_limit),
+        CLAIM(options_reach_a_new_file),
+        CLAIM(error_texts_are_cut_between_characters),
         CLAIM(pages_written_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
