@@ -5,6 +5,7 @@ local ANY = {}      -- matches everything
 local NULL = {}     -- nil, null, or an absent key
 local CAPTURE = {}  -- {[CAPTURE] = name}: matches everything and keeps it
 local OPEN = {}     -- {[OPEN] = true}: other keys or elements may follow
+local COUNT = {}    -- {[COUNT] = n}: an array of n elements; a map has no count
 
 local ESCAPES = { n = "\n", r = "\r", t = "\t", b = "\b", f = "\f", a = "\a", ['"'] = '"', ["\\"] = "\\", ["/"] = "/" }
 
@@ -75,13 +76,19 @@ local function reader(text)
     if key == "..." then map[OPEN] = true else map[key] = inner end
   end
 
+  local function element(array)
+    array[COUNT] = array[COUNT] + 1
+    array[array[COUNT]] = value()
+    blank()
+  end
+
   function value()
     local c = text:sub(at, at)
     if c == '"' then
       local s = quoted()
       return s == "*" and ANY or s
     elseif c == "{" then return list("}", {}, pair)
-    elseif c == "[" then return list("]", { n = 0 }, function(array) array.n = array.n + 1; array[array.n] = value(); blank() end)
+    elseif c == "[" then return list("]", { [COUNT] = 0 }, element)
     elseif take("%*") then return ANY
     elseif take("%$") then return { [CAPTURE] = take("[%w_]+") or fail("a name after $") }
     end
@@ -118,11 +125,11 @@ local compare
 
 local function compare_array(want, got, vars, path)
   if type(got) ~= "table" then return path .. " is no array but " .. show(got) end
-  for i = 1, want.n do
+  for i = 1, want[COUNT] do
     local why = compare(want[i], got[i], vars, ("%s[%d]"):format(path, i))
     if why then return why end
   end
-  if not want[OPEN] and #got > want.n then return ("%s has %d elements, not %d"):format(path, #got, want.n) end
+  if not want[OPEN] and #got > want[COUNT] then return ("%s has %d elements, not %d"):format(path, #got, want[COUNT]) end
   return nil
 end
 
@@ -149,7 +156,7 @@ function compare(want, got, vars, path)
       vars[want[CAPTURE]] = type(got) == "table" and muster.json.encode(got) or nothing(got) and "nil" or tostring(got)
       return nil
     end
-    if want.n then return compare_array(want, got, vars, path) end
+    if want[COUNT] then return compare_array(want, got, vars, path) end
     return compare_map(want, got, vars, path)
   end
   if want ~= got then return ("%s is %s, not %s"):format(path, show(got), show(want)) end
