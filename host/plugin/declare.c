@@ -195,23 +195,26 @@ static void take_setting(lua_State *L, struct loading *l, const char *name, int 
     vec_push(&l->registry->settings, s);
 }
 
-/* `*`, `backdate`, a command's name, `plugin.*`, with `read:` in front of all but backdate. */
+/* `*`, `backdate`, a command's name, `plugin.*`, `plugin.noun.*`, with `read:` in front of all but backdate. */
 static bool is_grant(const char *grant)
 {
     if (strcmp(grant, "backdate") == 0)
         return true;
     if (strncmp(grant, "read:", 5) == 0)
         grant += 5;
-    struct slice s = slice_of(grant);
     if (strcmp(grant, "*") == 0)
         return true;
-    const char *dot = strchr(grant, '.');
-    if (!dot || dot - grant > 40)
+    struct slice s = slice_of(grant);
+    const bool star = s.len > 2 && memcmp(grant + s.len - 2, ".*", 2) == 0;
+    if (star)
+        s.len -= 2;
+    const char *dot = memchr(grant, '.', s.len);
+    char plugin[41] = "";
+    size_t len = dot ? (size_t)(dot - grant) : s.len;
+    if (len >= sizeof(plugin))
         return false;
-    char plugin[41];
-    memcpy(plugin, grant, (size_t)(dot - grant));
-    plugin[dot - grant] = '\0';
-    return name_is_plugin(slice_of(plugin)) && (strcmp(dot, ".*") == 0 || name_is_of(plugin, s));
+    memcpy(plugin, grant, len);
+    return name_is_plugin(slice_of(plugin)) && (dot ? name_is_of(plugin, s) : star);
 }
 
 static void take_role(lua_State *L, struct loading *l, const char *name, int index)
@@ -226,7 +229,7 @@ static void take_role(lua_State *L, struct loading *l, const char *name, int ind
     role->grants = load_list(L, l, index, what, "grants");
     for (const char *const *g = role->grants; *g; g++)
         if (!is_grant(*g))
-            load_refuse(L, l, "%s: \"%s\" is no grant; write a command, plugin.*, *, read:…, or backdate", what, *g);
+            load_refuse(L, l, "%s: \"%s\" is no grant; write a command, plugin.*, plugin.noun.*, *, read:…, or backdate", what, *g);
     load_summary(L, l, index, what, &role->summary_en, &role->summary_zh);
     vec_push(&l->registry->roles, role);
 }
