@@ -4,6 +4,7 @@
 #include "wire/render.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* A reply is read twice where it becomes a table: once for its columns (the union of the maps' keys, in the order they first
  * appear), once for its cells. What is nested inside a cell is shown as JSON.
@@ -188,6 +189,22 @@ static void write_map(struct reader r, int64_t count, int indent, struct buf *ou
     }
 }
 
+/* A text that is the whole reply keeps its lines. */
+static void write_lines(struct slice text, struct buf *out)
+{
+    while (text.len > 0) {
+        const char *lf = memchr(text.data, '\n', text.len);
+        size_t len = lf != NULL ? (size_t)(lf - text.data) : text.len;
+        size_t shown = len > 0 && text.data[len - 1] == '\r' ? len - 1 : len;
+        table_text((struct slice){text.data, shown}, out);
+        size_t step = lf != NULL ? len + 1 : len;
+        text.data += step;
+        text.len -= step;
+        if (text.len > 0) /* the last line's end is written by the caller */
+            buf_byte(out, '\n');
+    }
+}
+
 static void write_value(struct slice value, int indent, struct buf *out)
 {
     struct reader r = {value};
@@ -202,16 +219,8 @@ static void write_value(struct slice value, int indent, struct buf *out)
         indent_by(indent, out);
         if (n.type == NODE_NULL)
             buf_text(out, "(nothing)");
-        else if (n.type == NODE_TEXT && indent == 0 && utf8_valid(n.s)) /* a text alone keeps its lines */
-            for (size_t at = 0; at < n.s.len;) {
-                size_t end = at;
-                while (end < n.s.len && n.s.data[end] != '\n')
-                    end++;
-                table_text((struct slice){n.s.data + at, end - at}, out);
-                if (end < n.s.len)
-                    buf_byte(out, '\n');
-                at = end + 1;
-            }
+        else if (n.type == NODE_TEXT && indent == 0)
+            write_lines(n.s, out);
         else
             write_inline(value, out);
         buf_byte(out, '\n');

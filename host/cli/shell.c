@@ -113,9 +113,17 @@ static void help_one(struct slice name)
         return;
     }
     printf("%s\n  %s\n", c->name, c->summary != NULL ? c->summary : "");
-    for (int i = 0; i < c->nargs; i++)
-        printf("  %s%s%s%s\n", c->args[i].name, c->args[i].type != NULL ? ": " : "", c->args[i].type != NULL ? c->args[i].type : "",
-               c->args[i].optional ? " (optional)" : "");
+    for (int i = 0; i < c->nargs; i++) {
+        const struct doc_arg *arg = &c->args[i];
+        size_t len = strlen(arg->name);
+        /* Declared as "name:type"; servers that are none of ours give a type alone. */
+        bool named = arg->type != NULL && strncmp(arg->type, arg->name, len) == 0 && strchr(":!", arg->type[len]) != NULL;
+        if (named)
+            printf("  %s", arg->type);
+        else
+            printf("  %s%s%s", arg->name, arg->type != NULL ? ":" : "", arg->type != NULL ? arg->type : "");
+        puts(arg->optional ? "  (optional)" : "");
+    }
 }
 
 /* One typed line. False when it ends the shell. */

@@ -2,6 +2,7 @@
 #include "tls/mbed.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -131,10 +132,9 @@ static int load_cert(mbedtls_x509_crt *crt, const char *path, struct err *err)
     int ret = mbedtls_x509_crt_parse_file(crt, path);
     if (ret > 0)
         return err_set(err, ERR_ARG, "%s: %d of its certificates cannot be read", path, ret);
-    if (ret < 0)
-        return mbed_fail(err, ret == MBEDTLS_ERR_PK_FILE_IO_ERROR || ret == MBEDTLS_ERR_X509_FILE_IO_ERROR ? ERR_IO : ERR_ARG,
-                         path, ret);
-    return 0;
+    if (ret == MBEDTLS_ERR_PK_FILE_IO_ERROR || ret == MBEDTLS_ERR_X509_FILE_IO_ERROR)
+        return err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
+    return ret == 0 ? 0 : mbed_fail(err, ERR_ARG, path, ret);
 }
 
 static int load_key(struct tls_endpoint *e, const char *path, struct err *err)
@@ -144,8 +144,10 @@ static int load_key(struct tls_endpoint *e, const char *path, struct err *err)
 #else
     int ret = mbedtls_pk_parse_keyfile(&e->key, path, NULL);
 #endif
+    if (ret == MBEDTLS_ERR_PK_FILE_IO_ERROR)
+        return err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
     if (ret != 0)
-        return mbed_fail(err, ret == MBEDTLS_ERR_PK_FILE_IO_ERROR ? ERR_IO : ERR_ARG, path, ret);
+        return mbed_fail(err, ERR_ARG, path, ret);
     if (!mbedtls_pk_can_do(&e->key, MBEDTLS_PK_ECDSA))
         return err_set(err, ERR_ARG, "%s: not an elliptic-curve key; Muster signs with ECDSA only", path);
 #if MBED_IS_3
