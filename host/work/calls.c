@@ -9,7 +9,7 @@
  * inner one runs. What is asked for by name and handed out as text (settings, figure arguments) is kept in a list
  * until the next request; few requests make any. */
 
-enum { WRITE_MS = 250, READ_MS = 2000 };
+enum { WRITE_MS = 250, READ_MS = 2000, HOST_WRITE_MS = 5000 };
 
 struct kept {
     struct kept *next;
@@ -54,12 +54,19 @@ struct slice call_idem(const struct call *call)
     return calls_of(call)->frames[0].bound.idem;
 }
 
+int calls_timeout(const struct command *command)
+{
+    if (command->timeout_ms > 0)
+        return command->timeout_ms;
+    if (command->mode == MODE_READ)
+        return READ_MS;
+    return command->native ? HOST_WRITE_MS : WRITE_MS; /* hashing a password is slow on purpose */
+}
+
 int calls_run(struct calls *c, const struct command *command, struct call *call, struct buf *out, struct err *err)
 {
     const struct bound *b = &c->frames[0].bound;
-    int timeout_ms = command->timeout_ms;
-    if (timeout_ms <= 0)
-        timeout_ms = command->mode == MODE_WRITE ? WRITE_MS : READ_MS;
+    int timeout_ms = calls_timeout(command);
     if (b->timeout_ms > 0 && b->timeout_ms < timeout_ms)
         timeout_ms = b->timeout_ms;
     return runtime_run(c->runtime, command, call, b->values, timeout_ms, out, err);

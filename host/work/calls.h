@@ -46,6 +46,8 @@ void calls_close(struct calls *c);
 int calls_prepare(struct calls *c, const struct run *run, int index, const struct identity *id, struct call *call, struct err *err);
 /* Run what was prepared; its reply is appended to `out`. */
 int calls_run(struct calls *c, const struct command *command, struct call *call, struct buf *out, struct err *err);
+/* The command's own limit in ms, or the default of its mode. */
+int calls_timeout(const struct command *command);
 /* Append the error reply, in the language of the call. */
 void calls_refuse(const struct call *call, const struct err *err, struct buf *out);
 

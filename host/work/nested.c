@@ -95,7 +95,7 @@ static int run_nested(struct calls *c, const struct command *command, struct cal
     int rv = nested ? store_nested_begin(c->store, err) : 0;
     if (rv)
         return rv;
-    rv = runtime_run(c->runtime, command, inner, values, command->timeout_ms, reply, err);
+    rv = runtime_run(c->runtime, command, inner, values, calls_timeout(command), reply, err);
     if (!nested)
         return rv;
     int ended = store_nested_end(c->store, rv == 0, rv == 0 ? err : NULL);
