@@ -134,8 +134,9 @@ static void refuse_unknown(struct conn *c, const struct message *m)
     }
     const char *near = m->args[0].len <= 64 ? registry_suggest(c->server->registry, m->args[0]) : NULL;
     if (near)
-        buf_fmt(&text, "; did you mean %s? ", near);
-    buf_text(&text, "; COMMAND LIST names what there is");
+        buf_fmt(&text, "; did you mean %s? COMMAND LIST names what there is", near);
+    else
+        buf_text(&text, "; COMMAND LIST names what there is");
     struct err err = {0};
     err_set(&err, ERR_NOCOMMAND, "%s", buf_cstr(&text));
     buf_close(&text);

@@ -89,10 +89,10 @@ const struct intrinsic intrinsics[] = {
 const struct intrinsic *intrinsic_find(struct slice name)
 {
     /* Plugins' commands have a dot; most requests are of that kind. */
-    if (name.len > 12 || memchr(name.data, '.', name.len))
+    if (name.len > 12 || name.len == 0 || memchr(name.data, '.', name.len))
         return NULL;
     for (const struct intrinsic *i = intrinsics; i->name; i++)
-        if (intrinsic_word(name, i->name))
+        if ((name.data[0] & 0x5f) == i->name[0] && intrinsic_word(name, i->name))
             return i;
     return NULL;
 }
