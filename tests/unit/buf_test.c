@@ -38,6 +38,13 @@ static void a_full_buffer_still_has_a_terminated_view(void **state)
     assert_string_equal(buf_cstr(&buf), "full");
     assert_int_equal(buf.len, 4);
     buf_close(&buf);
+    for (size_t n = 1; n <= 200; n++) { /* also where the capacity is just used up */
+        buf_init(&buf, 0);
+        while (buf.len < n)
+            buf_byte(&buf, 'x');
+        assert_int_equal(strlen(buf_cstr(&buf)), n);
+        buf_close(&buf);
+    }
 }
 
 /* Asking for nearly all of memory must be a refusal, not an overflow. */

@@ -84,7 +84,7 @@ static void double_quotes_unescape(void **state)
     assert_int_equal(m.nargs, 2);
     words("\"\\n\\r\\t\\b\\a\\\\\\\"\"\n", "\n\r\t\b\a\\\"");
     words("\"\\x41\\x6a\\xE4\\xB8\\xAD\"\n", "Aj中");
-    words("\"\\x30\\x39\\x4F\\x7e\"\n", "09O~");
+    words("\"\\x30\\x39\\x4F\\x7e\\x0a\"\n", "09O~\n");
     words("\"\\xg1\\q\\x:0\\x0`\"\n", "xg1qx:0x0`");
 }
 

@@ -66,7 +66,7 @@ static void c1_controls_and_stray_bytes_are_escaped(void **state)
                                "2J"),
                         "warn net: \\x9b2J\n");
     assert_string_equal(logged("\x9b"), "warn net: \\x9b\n");
-    assert_string_equal(logged("中文 é"), "warn net: 中文 é\n");
+    assert_string_equal(logged("中文全 é"), "warn net: 中文全 é\n");
 }
 
 /* A line is at most 2 KiB with its newline, and ends between two characters, whatever the text is. */
