@@ -28,7 +28,7 @@ void bound_close(struct bound *b)
 {
     free(b->values);
     buf_close(&b->scratch);
-    *b = (struct bound){0};
+    *b = (struct bound){.named_only = b->named_only};
 }
 
 static int slot_of(const struct binding *b, struct slice name)
@@ -69,32 +69,50 @@ int name_distance(struct slice a, struct slice b, int limit)
     return row[b.len] > limit ? limit + 1 : row[b.len];
 }
 
-static int refuse_unknown(const struct binding *b, struct slice word, bool named)
+/* The declared name nearest to one that is none, or NULL. */
+static const char *nearest(const struct binding *b, struct slice name, int limit)
 {
-    size_t shown = word.len < NAME_BYTES ? word.len : NAME_BYTES;
-    for (size_t i = 0; i < shown; i++)
-        if ((unsigned char)word.data[i] < 0x20 || (unsigned char)word.data[i] >= 0x7F)
-            return err_rule(b->err, ERR_ARG, "arg.unknown", NULL, "an argument too many, or its name is unknown");
-    if (!named)
-        return err_rule(b->err, ERR_ARG, "arg.unknown", NULL, "%.*s: an argument too many; the command has %d", (int)shown, word.data, b->nargs);
     const char *near = NULL;
-    int best = NEAR + 1;
     for (int i = 0; i < b->nargs; i++) {
-        int d = name_distance(word, slice_of(b->args[i].name), NEAR);
-        if (d < best) {
-            best = d;
+        int d = name_distance(name, slice_of(b->args[i].name), limit);
+        if (d <= limit) {
             near = b->args[i].name;
+            limit = d - 1;
         }
     }
+    return near;
+}
+
+static bool is_word(struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (!((s.data[i] >= 'a' && s.data[i] <= 'z') || (s.data[i] >= '0' && s.data[i] <= '9') || s.data[i] == '_'))
+            return false;
+    return s.len > 0;
+}
+
+static int refuse_unknown(const struct binding *b, struct slice word, bool named)
+{
+    if (!is_word(word) || word.len > NAME_BYTES)
+        return err_rule(b->err, ERR_ARG, "arg.unknown", NULL, "an argument too many, or its name is unknown");
     char name[NAME_BYTES + 1];
-    memcpy(name, word.data, shown);
-    name[shown] = '\0';
+    memcpy(name, word.data, word.len);
+    name[word.len] = '\0';
+    if (!named)
+        return err_rule(b->err, ERR_ARG, "arg.unknown", NULL, "%s: an argument too many; the command has %d", name, b->nargs);
+    const char *near = nearest(b, word, NEAR);
     if (!near)
         return err_rule(b->err, ERR_ARG, "arg.unknown", name, "%s: no such argument", name);
     int rv = err_rule(b->err, ERR_ARG, "arg.unknown", name, "%s: no such argument; did you mean %s?", name, near);
     if (b->err)
         strcpy(b->err->allowed, near);
     return rv;
+}
+
+/* `amont_fen=500` is meant as amount_fen, not as the text of the first argument. */
+static bool is_slip(const struct binding *b, struct slice name)
+{
+    return name.len >= 3 && is_word(name) && nearest(b, name, name.len >= 6 ? NEAR : 1) != NULL;
 }
 
 static int refuse_twice(const struct binding *b, const char *name)
@@ -169,7 +187,7 @@ static int share_out(struct binding *b, const struct slice *words, int nwords)
         if (slot != SLOT_NONE) {
             named = true;
             rv = give(b, slot, (struct slice){equals + 1, word.len - name.len - 1});
-        } else if (!named && positional < b->nargs) {
+        } else if (!named && !b->out->named_only && positional < b->nargs && !(equals && is_slip(b, name))) {
             rv = give(b, positional++, word);
         } else {
             rv = refuse_unknown(b, name, equals != NULL);

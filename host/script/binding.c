@@ -56,13 +56,32 @@ bool binding_same_items(const char *fmt, const char *other)
     return a == b;
 }
 
+/* Append, cut at a character's boundary; what follows a cut is dropped. */
 static void add(char *out, size_t size, size_t *len, const char *text, size_t n)
 {
-    if (n > size - 1 - *len)
-        n = size - 1 - *len;
+    size_t room = size - 1 - *len;
+    if (n > room)
+        n = utf8_cut((struct slice){text, n}, room);
     memcpy(out + *len, text, n);
     *len += n;
     out[*len] = '\0';
+}
+
+/* The value at `index` for one item; the text stays on the stack. [-0, +1, e] */
+static const char *item_text(lua_State *L, const char *fmt, char item, int index, size_t *len)
+{
+    if (item != 's' && item != 'd')
+        luaL_error(L, "format \"%s\": only %%s, %%d and %%%% are known", fmt);
+    if (lua_isnone(L, index))
+        luaL_error(L, "format \"%s\": it needs more values than were given", fmt);
+    if (item == 's')
+        return sandbox_tostring(L, index, len);
+    int whole = 0;
+    lua_Integer i = lua_type(L, index) == LUA_TNUMBER ? lua_tointegerx(L, index, &whole) : 0;
+    if (!whole)
+        luaL_error(L, "format \"%s\": %%d needs an integer, not a %s", fmt, luaL_typename(L, index));
+    lua_pushinteger(L, i);
+    return lua_tolstring(L, -1, len);
 }
 
 void binding_format(lua_State *L, const char *fmt, int first, char *out, size_t size)
@@ -70,31 +89,22 @@ void binding_format(lua_State *L, const char *fmt, int first, char *out, size_t 
     size_t len = 0;
     int top = lua_gettop(L);
     out[0] = '\0';
-    for (const char *p = fmt; *p; p++) {
-        if (*p != '%' || p[1] == '%') {
-            add(out, size, &len, p, 1);
-            p += *p == '%';
-            continue;
-        }
-        p++;
-        if (*p != 's' && *p != 'd')
-            luaL_error(L, "format \"%s\": only %%s, %%d and %%%% are known", fmt);
-        if (first > top)
-            luaL_error(L, "format \"%s\": it needs more values than were given", fmt);
-        if (*p == 'd') {
-            int whole = 0;
-            lua_Integer i = lua_type(L, first) == LUA_TNUMBER ? lua_tointegerx(L, first, &whole) : 0;
-            if (!whole)
-                luaL_error(L, "format \"%s\": %%d needs an integer, not a %s", fmt, luaL_typename(L, first));
-            char digits[24];
-            add(out, size, &len, digits, (size_t)snprintf(digits, sizeof(digits), "%lld", (long long)i));
+    for (const char *p = fmt; *p;) {
+        size_t n = strcspn(p, "%");
+        add(out, size, &len, p, n);
+        p += n;
+        if (*p == '\0')
+            break;
+        if (p[1] == '%') {
+            add(out, size, &len, "%", 1);
+        } else {
+            /* Behind the arguments there are texts of our own: a missing one must not find them. */
+            const char *text = item_text(L, fmt, p[1], first <= top ? first : lua_gettop(L) + 1, &n);
+            add(out, size, &len, text, n);
+            lua_settop(L, top);
             first++;
-            continue;
         }
-        size_t n;
-        const char *text = sandbox_tostring(L, first++, &n);
-        add(out, size, &len, text, n);
-        lua_pop(L, 1);
+        p += 2;
     }
 }
 
@@ -169,7 +179,6 @@ static int call_fail(lua_State *L)
     if (!translated || !binding_same_items(fmt, translated))
         translated = fmt;
     binding_format(L, translated, at + 1, err.text, sizeof(err.text));
-    err.text[utf8_cut((struct slice){err.text, strlen(err.text)}, sizeof(err.text) - 1)] = '\0';
     if (!utf8_valid(slice_of(err.text)))
         return luaL_error(L, "call:fail: the text is not UTF-8");
     return fault_raise(L, &err);
@@ -324,8 +333,7 @@ enum field { FIELD_NOW, FIELD_USER, FIELD_PERSON, FIELD_LANG, FIELD_SCOPE, FIELD
 
 static const char *const fields[] = {"now", "user", "person", "lang", "scope", "scope_end", "zone_min", "today", "db"};
 
-/* The first path behind the subtree: '0' follows '/'. [-0, +1, m] */
-static void push_scope_end(lua_State *L, const char *scope)
+void binding_push_scope_end(lua_State *L, const char *scope)
 {
     char end[PATH_BYTES];
     size_t len = strlen(scope);
@@ -364,7 +372,7 @@ static int call_index(lua_State *L)
         lua_pushstring(L, call->scope);
         break;
     case FIELD_SCOPE_END:
-        push_scope_end(L, call->scope);
+        binding_push_scope_end(L, call->scope);
         break;
     case FIELD_ZONE:
         lua_pushinteger(L, call->zone_min);

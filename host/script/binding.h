@@ -12,6 +12,8 @@ void binding_format(lua_State *L, const char *fmt, int first, char *out, size_t 
 bool binding_same_items(const char *fmt, const char *other);
 /* Raise what a function of the host refused; marks the state first when it was the time. Does not return. [-0, +0, e] */
 int binding_refuse(lua_State *L, struct err *err);
+/* The first path behind the subtree `scope`: '0' follows '/'. [-0, +1, e] */
+void binding_push_scope_end(lua_State *L, const char *scope);
 
 /* Push the object `call.db`. [-0, +1, m] */
 void binding_push_db(lua_State *L);

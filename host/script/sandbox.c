@@ -226,8 +226,6 @@ static int protect(struct sandbox *sb, const struct frame *frame, lua_CFunction 
 
 int sandbox_run(struct sandbox *sb, struct watch *watch, struct frame *frame, lua_CFunction body, void *arg, struct err *err)
 {
-    struct call *call = sb->call;
-    struct err *doom = sb->doom;
     struct cursor *cursor = sb->cursor;
     int coroutines = sb->coroutines;
     frame->sandbox = sb;
@@ -239,8 +237,6 @@ int sandbox_run(struct sandbox *sb, struct watch *watch, struct frame *frame, lu
     sb->entered--;
     sb->coroutines = coroutines;
     cursor_close(sb->cursor);
-    sb->call = call;
-    sb->doom = doom;
     sb->cursor = cursor;
     return rv;
 }

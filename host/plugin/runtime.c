@@ -1,0 +1,400 @@
+#include "plugin/runtime.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "plugin/catalog.h"
+#include "plugin/output.h"
+#include "plugin/texts.h"
+#include "script/binding.h"
+#include "script/copy.h"
+#include "script/fault.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* One Lua state per plugin. A state is built when it is first needed after the last one was thrown away, so a stopped command costs the next one of
+ * its plugin a rebuild. The functions of commands and figures are kept as registry references by slot; a call is: push
+ * function, `call` object and arguments, call, write the reply by its shape, all inside one protected call.
+ *
+ * A plugin may come back to itself through others, or through its own figures: then the same state is entered again, on the coroutine
+ * that made the call. A stop of the inner run kills the state and so the outer one as well. */
+
+enum { SOFT_BYTES = 32 * 1024 * 1024, GRACE_MS = 2000, REPLY_BYTES = 8 * 1024 * 1024, LOAD_MS = 2000, WRITE_MS = 500, READ_MS = 2000 };
+enum { ROWS_MAX = 10000, ROW_BYTES_MAX = 16 * 1024 * 1024 };
+
+struct state {
+    const struct package *package;
+    struct sandbox *sb; /* NULL: to be built */
+    int *runs, *computes; /* references by slot */
+};
+
+struct runtime {
+    struct registry *registry;
+    struct runtime_limits limits;
+    struct store *store;
+    struct watch *watch;
+    struct state *states; /* by package index */
+    int nstates;
+};
+
+/* -- building a state -- */
+
+struct install {
+    const struct runtime *rt;
+    struct state *state;
+};
+
+/* Take one function out of the table of declarations on top. [-0, +0, e] */
+static int take_function(lua_State *L, const char *table, const char *name, const char *key)
+{
+    int top = lua_gettop(L);
+    if (lua_getfield(L, top, table) != LUA_TTABLE || lua_getfield(L, -1, name) != LUA_TTABLE || lua_getfield(L, -1, key) != LUA_TFUNCTION)
+        luaL_error(L, "%s %s: the plugin declares something else each time it is loaded", table, name);
+    int ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_settop(L, top);
+    return ref;
+}
+
+/* Run init.lua and keep its functions. [-1, +0, e] */
+static int install(lua_State *L)
+{
+    struct install *in = lua_touserdata(L, 1);
+    const struct package *p = in->state->package;
+    const struct registry *r = in->rt->registry;
+    sandbox_compile(L, package_source(p, "init")->text, "=init.lua");
+    lua_call(L, 0, 1);
+    if (!lua_istable(L, -1))
+        luaL_error(L, "init.lua: must return a table");
+    for (int i = 0; i < r->commands.count; i++) {
+        const struct declared_command *d = r->commands.items[i];
+        if (d->package == p)
+            in->state->runs[d->slot] = take_function(L, "commands", d->command.name, "run");
+    }
+    for (int i = 0; i < r->figures.count; i++) {
+        const struct declared_figure *d = r->figures.items[i];
+        if (d->package == p)
+            in->state->computes[d->slot] = take_function(L, "figures", d->figure.name, "compute");
+    }
+    return 0;
+}
+
+static void drop_state(struct state *state)
+{
+    sandbox_free(state->sb);
+    state->sb = NULL;
+}
+
+static uint64_t deadline_in(int ms)
+{
+    return clock_mono_ns() + (uint64_t)ms * 1000000;
+}
+
+static int build_state(struct runtime *rt, struct state *state, struct err *err)
+{
+    const struct package *p = state->package;
+    struct sandbox_options options = {
+        .plugin = p->plugin.name,
+        .soft_bytes = rt->limits.soft_bytes,
+        .find = package_find,
+        .arg = (void *)(uintptr_t)p,
+    };
+    struct frame frame = {.deadline_ns = deadline_in(LOAD_MS), .limit_ms = LOAD_MS, .plugin = p->plugin.name, .command = "init.lua"};
+    struct install in = {rt, state};
+    state->sb = sandbox_new(&options);
+    int rv = sandbox_run(state->sb, rt->watch, &frame, install, &in, err);
+    if (rv != 0)
+        drop_state(state);
+    return rv;
+}
+
+/* The state of a package, built if need be. */
+static struct state *state_of(struct runtime *rt, const struct package *package, struct err *err)
+{
+    struct state *state = &rt->states[package->index];
+    if (!state->sb && build_state(rt, state, err) != 0)
+        return NULL;
+    return state;
+}
+
+/* -- life -- */
+
+int runtime_new(struct registry *registry, const struct runtime_limits *limits, struct store *store, struct runtime **out, struct err *err)
+{
+    *out = NULL;
+    struct runtime *rt = mem_zalloc(sizeof(*rt));
+    rt->registry = registry_ref(registry);
+    rt->store = store;
+    if (limits)
+        rt->limits = *limits;
+    if (rt->limits.soft_bytes == 0)
+        rt->limits.soft_bytes = SOFT_BYTES;
+    if (rt->limits.grace_ms == 0)
+        rt->limits.grace_ms = GRACE_MS;
+    if (rt->limits.reply_bytes == 0)
+        rt->limits.reply_bytes = REPLY_BYTES;
+    rt->nstates = registry->plugins.count;
+    rt->states = mem_zalloc((size_t)(rt->nstates + 1) * sizeof(*rt->states));
+    rt->watch = watch_enter(store, rt->limits.grace_ms);
+    int rv = rt->watch ? 0 : err_set(err, ERR_BUSY, "too many lanes run scripts in this process");
+    for (int i = 0; i < rt->nstates && rv == 0; i++) {
+        const struct package *p = registry->plugins.items[i];
+        struct state *state = &rt->states[i];
+        state->package = p;
+        state->runs = mem_zalloc((size_t)(p->plugin.commands + 1) * sizeof(int));
+        state->computes = mem_zalloc((size_t)(p->plugin.figures + 1) * sizeof(int));
+        rv = build_state(rt, state, err);
+    }
+    if (rv != 0) {
+        runtime_free(rt);
+        return rv;
+    }
+    *out = rt;
+    return 0;
+}
+
+void runtime_free(struct runtime *rt)
+{
+    if (!rt)
+        return;
+    for (int i = 0; i < rt->nstates; i++) {
+        drop_state(&rt->states[i]);
+        free(rt->states[i].runs);
+        free(rt->states[i].computes);
+    }
+    free(rt->states);
+    watch_leave(rt->watch);
+    registry_unref(rt->registry);
+    free(rt);
+}
+
+/* -- running -- */
+
+struct job {
+    const struct declared_command *command;
+    const struct declared_figure *figure;
+    const struct figure_query *query;
+    const struct value *args;
+    struct state *state;
+    struct call *call;
+    struct reply reply;
+    struct err doom;
+};
+
+/* A statement failed and the plugin went on: it can't. [-0, +0, e] */
+static void check_doom(lua_State *L, const struct job *job)
+{
+    if (job->doom.code != 0)
+        fault_raise(L, &job->doom);
+}
+
+/* Refuse a reply that did not come out whole. */
+static int refuse_reply(const struct reply *reply, const struct call *call, struct err *err)
+{
+    if (reply->code == ERR_TOOBIG)
+        return err_rule(err, ERR_TOOBIG, "limit.reply", NULL, "command %s: its reply is longer than %zu KiB; ask for less at once", call->command,
+                        reply->max_bytes / 1024);
+    return err_set(err, ERR_INTERNAL, "command %s: its reply is not one whole value", call->command);
+}
+
+/* [-1, +0, e] */
+static int run_command(lua_State *L)
+{
+    struct job *job = lua_touserdata(L, 1);
+    const struct command *c = &job->command->command;
+    luaL_checkstack(L, c->nargs + 10, "arguments");
+    lua_rawgeti(L, LUA_REGISTRYINDEX, job->state->runs[job->command->slot]);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, job->state->sb->ref_call);
+    for (int i = 0; i < c->nargs; i++)
+        copy_push(L, &job->args[i]);
+    lua_call(L, c->nargs + 1, 1);
+    check_doom(L, job);
+    output_write(L, lua_gettop(L), c->returns, &job->reply);
+    return 0;
+}
+
+static void set_text(lua_State *L, const char *key, const char *text)
+{
+    lua_pushstring(L, key);
+    lua_pushstring(L, text); /* NULL: nil */
+    lua_rawset(L, -3);
+}
+
+/* The table q that a figure is asked with. [-0, +1, e] */
+static void push_query(lua_State *L, const struct job *job)
+{
+    const struct figure *f = &job->figure->figure;
+    const struct figure_query *q = job->query;
+    lua_createtable(L, 0, f->nargs + 6);
+    for (int i = 0; i < f->nargs; i++) {
+        lua_pushstring(L, f->args[i].name);
+        copy_push(L, &job->args[i]);
+        lua_rawset(L, -3);
+    }
+    set_text(L, "unit", q->unit);
+    set_text(L, "scope", q->scope);
+    set_text(L, "from", q->from);
+    set_text(L, "to", q->to);
+    lua_pushliteral(L, "scope_end");
+    binding_push_scope_end(L, q->scope);
+    lua_rawset(L, -3);
+    lua_pushliteral(L, "as_of");
+    lua_pushinteger(L, q->as_of_ms);
+    lua_rawset(L, -3);
+}
+
+/* What compute returned, on top, as the canonical map. [-0, +0, e] */
+static void write_figure(lua_State *L, struct job *job)
+{
+    static const struct shape value = {.type = SHAPE_ANY, .name = "value"}, complete = {.type = SHAPE_BOOL, .name = "complete"};
+    static const struct shape numerator = {.type = SHAPE_INT, .name = "numerator"}, denominator = {.type = SHAPE_INT, .name = "denominator"};
+    static const struct shape basis = {.type = SHAPE_TEXT, .name = "basis"};
+    static const struct shape *const fields[] = {&value, &complete, &numerator, &denominator, &basis};
+    struct reply *out = &job->reply;
+    int top = lua_gettop(L), known = 0;
+    if (!lua_istable(L, top))
+        luaL_error(L, "figure %s: compute must return { value = … }", job->figure->figure.name);
+    reply_map_open(out);
+    reply_key_cstr(out, "name", job->figure->figure.name);
+    for (int i = 0; i < 5; i++) {
+        lua_pushstring(L, fields[i]->name);
+        int type = lua_rawget(L, top);
+        known += type != LUA_TNIL;
+        if (i == 0 && type != LUA_TSTRING && !lua_isinteger(L, -1) && !copy_is_null(L, -1))
+            luaL_error(L, "figure %s: value must be an integer or a text, is %s", job->figure->figure.name,
+                       type == LUA_TNUMBER ? "a fraction" : lua_typename(L, type));
+        reply_key(out, fields[i]->name);
+        if (i == 1 && type == LUA_TNIL)
+            reply_bool(out, true);
+        else
+            output_write(L, top + 1, fields[i], out);
+        if (i == 0)
+            reply_key_cstr(out, "unit", job->figure->figure.unit);
+        lua_settop(L, top);
+    }
+    reply_key_int(out, "as_of", job->query->as_of_ms);
+    reply_close(out);
+    for (lua_pushnil(L); lua_next(L, top); lua_pop(L, 1))
+        if (--known < 0)
+            luaL_error(L, "figure %s: compute returns value, complete, numerator, denominator, basis and nothing else", job->figure->figure.name);
+}
+
+/* [-1, +0, e] */
+static int run_figure(lua_State *L)
+{
+    struct job *job = lua_touserdata(L, 1);
+    luaL_checkstack(L, 20, "arguments");
+    lua_rawgeti(L, LUA_REGISTRYINDEX, job->state->computes[job->figure->slot]);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, job->state->sb->ref_call);
+    push_query(L, job);
+    lua_call(L, 2, 1);
+    check_doom(L, job);
+    write_figure(L, job);
+    return 0;
+}
+
+/* Limits of what the running command may ask of the store; the outer command's again after it. */
+static void limit_store(const struct runtime *rt)
+{
+    const struct frame *frame = frame_running();
+    if (rt->store)
+        store_limits(rt->store, frame ? ROWS_MAX : 0, frame ? ROW_BYTES_MAX : 0, frame ? frame->deadline_ns : 0);
+}
+
+static void begin(struct call *call, struct frame *frame, const char *plugin, const char *command, int timeout_ms)
+{
+    const struct frame *outer = frame_running();
+    if (timeout_ms <= 0)
+        timeout_ms = call->write ? WRITE_MS : READ_MS;
+    uint64_t deadline = deadline_in(timeout_ms);
+    if (outer && outer->deadline_ns != 0 && outer->deadline_ns < deadline)
+        deadline = outer->deadline_ns;
+    *frame = (struct frame){.deadline_ns = deadline, .limit_ms = timeout_ms, .plugin = plugin, .command = command};
+    call->plugin = plugin;
+    call->command = command;
+    call->deadline_ns = deadline;
+}
+
+static int run_script(struct runtime *rt, struct job *job, struct frame *frame, lua_CFunction body, struct buf *out, struct err *err)
+{
+    struct state *state = job->state;
+    struct sandbox *sb = state->sb;
+    struct call *outer_call = sb->call;
+    struct err *outer_doom = sb->doom;
+    size_t start = out->len;
+    job->doom.code = 0;
+    sb->call = job->call;
+    sb->doom = &job->doom;
+    reply_begin(&job->reply, out, rt->limits.reply_bytes);
+    if (rt->store)
+        store_limits(rt->store, ROWS_MAX, ROW_BYTES_MAX, frame->deadline_ns);
+    int rv = sandbox_run(sb, rt->watch, frame, body, job, err);
+    sb->call = outer_call;
+    sb->doom = outer_doom;
+    if (rv == 0 && reply_finish(&job->reply) != 0)
+        rv = refuse_reply(&job->reply, job->call, err);
+    if (rv != 0) {
+        buf_truncate(out, start);
+        if (err)
+            texts_localise(job->call->lang, err);
+    }
+    limit_store(rt);
+    if (sb->entered == 0 && (rt->limits.amnesia || sandbox_dead(sb)))
+        drop_state(state);
+    return rv;
+}
+
+static int run_native(struct runtime *rt, const struct command *command, struct call *call, const struct value *args, struct frame *frame,
+                      struct buf *out, struct err *err)
+{
+    struct reply reply;
+    size_t start = out->len;
+    reply_begin(&reply, out, rt->limits.reply_bytes);
+    frame_enter(rt->watch, frame);
+    limit_store(rt);
+    int rv = command->native(call, args, &reply, err);
+    frame_leave(rt->watch, frame);
+    limit_store(rt);
+    if (rv == 0 && reply_finish(&reply) != 0)
+        rv = refuse_reply(&reply, call, err);
+    if (rv != 0)
+        buf_truncate(out, start);
+    if (rv == ERR_TIMEOUT && clock_mono_ns() >= frame->deadline_ns)
+        rv = err_rule(err, rv, "limit.time", NULL, "command %s: stopped after its limit of %d ms; nothing was kept; ask for less at once",
+                      command->name, frame->limit_ms);
+    return rv;
+}
+
+int runtime_run(struct runtime *rt, const struct command *command, struct call *call, const struct value *args, int timeout_ms,
+                struct buf *out, struct err *err)
+{
+    struct frame frame;
+    if (command->native) {
+        begin(call, &frame, command->plugin, command->name, timeout_ms);
+        return run_native(rt, command, call, args, &frame, out, err);
+    }
+    struct job job;
+    job.command = (const struct declared_command *)(const void *)command;
+    job.args = args;
+    job.call = call;
+    job.state = state_of(rt, job.command->package, err);
+    if (!job.state)
+        return err ? err->code : ERR_INTERNAL;
+    begin(call, &frame, command->plugin, command->name, timeout_ms);
+    return run_script(rt, &job, &frame, run_command, out, err);
+}
+
+int runtime_figure(struct runtime *rt, const struct figure *figure, struct call *call, const struct figure_query *query,
+                   const struct value *args, struct buf *out, struct err *err)
+{
+    struct frame frame;
+    struct job job;
+    job.figure = (const struct declared_figure *)(const void *)figure;
+    job.query = query;
+    job.args = args;
+    job.call = call;
+    job.state = state_of(rt, job.figure->package, err);
+    if (!job.state)
+        return err ? err->code : ERR_INTERNAL;
+    begin(call, &frame, figure->plugin, figure->name, READ_MS);
+    return run_script(rt, &job, &frame, run_figure, out, err);
+}
