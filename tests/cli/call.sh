@@ -1,0 +1,89 @@
+#!/bin/sh
+# muster call: what it prints and how it ends.
+set -eu
+: "${MUSTER:?the program under test}"
+cd "$(dirname "$0")/../.."
+if [ "${1:-}" != inside ]; then exec tests/support/with_server.sh "$MUSTER" "$0" inside; fi
+
+dir=$(mktemp -d "${TMPDIR:-/tmp}/muster-call-XXXXXX")
+trap 'rm -rf "$dir"' EXIT
+fail() { echo "call: $*" >&2; cat "$dir/out" "$dir/err" >&2; exit 1; }
+run() { # run STATUS ARGUMENT…
+  wanted=$1; shift; got=0
+  "$MUSTER" call "$@" >"$dir/out" 2>"$dir/err" </dev/null || got=$?
+  [ "$got" = "$wanted" ] || fail "exit status $got, not $wanted: $*"
+}
+prints() { printf '%b' "$1" >"$dir/wanted"; cmp -s "$dir/wanted" "$dir/out" || fail "it should print: $1"; }
+complains() { grep -q -- "$1" "$dir/err" || fail "standard error does not say: $1"; [ ! -s "$dir/out" ] || fail "it printed something too"; }
+
+# Scalars, nothing, lists as tables with Chinese widths, JSON.
+run 0 echo.say hello
+prints 'hello\n'
+run 0 echo.say --json text=你好
+prints '"你好"\n'
+run 0 notes.list
+prints '(none)\n'
+run 0 notes.add text=你好
+prints '1\n'
+run 0 notes.add 'text=two words'
+run 0 notes.list
+grep -q '^id  text       *at$' "$dir/out" || fail "the headings"
+grep -q '^ 1  你好       [0-9]' "$dir/out" || fail "the first row is not aligned"
+grep -q '^ 2  two words  [0-9]' "$dir/out" || fail "the second row is not aligned"
+run 0 notes.list --json limit=1
+grep -q '^\[{"id":1,"text":"你好","at":[0-9]*}\]$' "$dir/out" || fail "the JSON"
+run 0 notes.delete id=2
+prints '(nothing)\n'
+run 0 echo.say -- -x
+[ "$(cat "$dir/out")" = "-x" ] || fail "an argument that begins with -"
+run 0 notes.list --resp2
+run 0 INFO lanes
+grep -q '^commits:[0-9]*$' "$dir/out" || fail "a text of several lines"
+
+# A terminal is safe from what others wrote: no control characters reach it.
+run 0 echo.say "$(printf 'a\033[31mb\302\233c')"
+prints 'a [31mb c\n'
+
+# Each class of error has its exit status; the words go to standard error.
+run 2 notes.add
+complains 'ARG arg.required: '
+run 2 notes.nope
+complains '^muster call: ERR unknown command'
+run 3 notes.delete id=99
+complains 'NOTFOUND notes.unknown'
+run 0 notes.add text=a idem=k1
+run 4 notes.add text=b idem=k1
+complains 'DUP '
+run 9 echo.say --port 1
+complains 'port 1'
+run 9 echo.say --data "$dir/nowhere"
+complains 'No such file'
+(unset MUSTER_DATA; run 2 echo.say; complains '--data DIR')
+
+# Without certificate and password nobody is signed in; with a wrong password neither; with a right one or a token it works.
+ca=$MUSTER_DATA/ca.pem
+(unset MUSTER_DATA; run 6 notes.count --ca "$ca"; complains NOAUTH)
+run 0 user.add name=li methods=password,token
+run 0 user.password name=li 'password=correct horse'
+run 0 role.define name=reader 'grants=["notes.*"]'
+run 0 role.grant user=li role=reader
+printf 'correct horse\n' >"$dir/password"
+printf 'wrong\n' >"$dir/wrong"
+run 0 notes.count --user li --password-file "$dir/password"
+prints '2\n'
+run 6 notes.count --user li --password-file "$dir/wrong"
+complains WRONGPASS
+run 5 echo.say --user li --password-file "$dir/password"
+complains NOPERM
+run 0 user.token name=li label=test --json
+sed 's/.*"token":"\([^"]*\)".*/\1/' "$dir/out" >"$dir/token"
+run 0 notes.count --user li --token-file "$dir/token"
+run 9 notes.count --user li --token-file "$dir/none"
+# Nobody to ask: no terminal, no file.
+run 6 notes.count --user li
+complains 'password-file'
+
+# Another server's certificate is not accepted, nor another name.
+"$MUSTER" init --data "$dir/other" >/dev/null
+run 6 echo.say --ca "$dir/other/ca.pem" --cert "$MUSTER_DATA/admin.pem" --key "$MUSTER_DATA/admin.key"
+complains 'certificate'

@@ -1,0 +1,2 @@
+--- Found by play.lua through require.
+return { answer = 42 }
