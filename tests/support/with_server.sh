@@ -29,6 +29,7 @@ trap 'exit 143' INT TERM
 "$muster" init --data "$dir/data" >"$dir/init.log" 2>&1 || { cat "$dir/init.log" >&2; exit 1; }
 
 log=$dir/server.log
+: >"$log"
 # exec: the pid must be the server's own, not that of a shell around it.
 eval "exec \"\$muster\" serve --data \"\$dir/data\" --port 0 $options" >"$log" 2>&1 &
 server=$!
