@@ -324,13 +324,6 @@ static void watch_signals(struct serve *s, uv_loop_t *loop)
     }
 }
 
-static void forget_signals(struct serve *s, uv_loop_t *loop)
-{
-    for (int i = 0; i < SIGNALS; i++)
-        uv_close((uv_handle_t *)&s->signals[i], NULL);
-    uv_run(loop, UV_RUN_DEFAULT);
-}
-
 /* Each connection is a descriptor. */
 static void raise_descriptors(const struct config *c)
 {
@@ -346,7 +339,9 @@ static void raise_descriptors(const struct config *c)
 
 static int run(struct serve *s, struct err *err)
 {
-    uv_loop_t loop;
+    /* Neither the loop nor the signals are ever closed: a SIGTERM that comes while the process ends must find its handler, or it
+     * would turn a clean end into a death by signal. */
+    static uv_loop_t loop;
     struct server_options options = server_options(s);
     raise_descriptors(&s->config);
     if (uv_loop_init(&loop) != 0)
@@ -358,16 +353,15 @@ static int run(struct serve *s, struct err *err)
         printf("muster: listening on %s%s%s:%d\n", colon ? "[" : "", options.host, colon ? "]" : "", server_port(s->server));
         fflush(stdout);
         uv_run(&loop, UV_RUN_DEFAULT);
-        forget_signals(s, &loop);
         server_free(s->server);
     }
-    uv_loop_close(&loop);
     return rv;
 }
 
 int cli_serve(int argc, char **argv)
 {
-    struct serve *s = mem_zalloc(sizeof(*s));
+    static struct serve serve;
+    struct serve *s = &serve;
     struct err err = {0};
     int status = parse(s, argc, argv);
     if (status < 0 && s->print_config)
@@ -380,6 +374,5 @@ int cli_serve(int argc, char **argv)
     }
     registry_unref(s->registry);
     config_close(&s->config);
-    free(s);
     return status;
 }

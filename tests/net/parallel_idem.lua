@@ -6,7 +6,7 @@ admin:call("fund.open", { code = "SOCIAL", name = "Gifts", kind = "social", unit
 local conns, jobs = {}, {}
 for i = 1, 10 do conns[i] = muster.connect {} end
 for i = 1, 50 do
-  jobs[i] = { command = "fund.give", args = { fund = "SOCIAL", anonymous = true, amount_fen = 12300, on = "2020-03-01", idem = "one-for-all" } }
+  jobs[i] = { "fund.give", { fund = "SOCIAL", anonymous = true, amount_fen = 12300, on = "2020-03-01", idem = "one-for-all" } }
 end
 local replayed, numbers, refused = 0, {}, {}
 muster.each(conns, jobs, {
