@@ -11,9 +11,7 @@
 
 enum { ITEMS_MAX = 6 };
 
-static const struct {
-    const char *english, *chinese;
-} texts[] = {
+static const struct text texts[] = {
     {"plugin %s, command %s: stopped after its limit of %d ms; nothing was kept; ask for less at once, or raise timeout_ms in its declaration",
      "插件 %s 的命令 %s 超过 %d 毫秒时限，已中止，未保存任何内容；请减少一次处理的数量，或在声明中调大 timeout_ms"},
     {"plugin %s, command %s: stopped, it needs more than %d KiB of memory; nothing was kept; ask for less at once",
@@ -118,17 +116,23 @@ static void fill(const char *fmt, const struct slice *pieces, char *out, size_t 
     out[utf8_cut((struct slice){out, len}, size - 1)] = '\0';
 }
 
-void texts_localise(const char *lang, struct err *err)
+bool texts_localise_from(const struct text *list, size_t count, const char *lang, struct err *err)
 {
     struct slice pieces[ITEMS_MAX];
-    int count;
+    int found;
     if (!lang || strcmp(lang, "zh-CN") != 0)
-        return;
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-        if (match(texts[i].english, err->text, pieces, &count)) {
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (match(list[i].english, err->text, pieces, &found)) {
             char text[sizeof(err->text)];
-            fill(texts[i].chinese, pieces, text, sizeof(text));
+            fill(list[i].chinese, pieces, text, sizeof(text));
             memcpy(err->text, text, sizeof(text));
-            return;
+            return true;
         }
+    return false;
+}
+
+void texts_localise(const char *lang, struct err *err)
+{
+    texts_localise_from(texts, sizeof(texts) / sizeof(texts[0]), lang, err);
 }

@@ -1,6 +1,7 @@
 #include "work/calls.h"
 
 #include "base/log.h"
+#include "work/words.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -75,5 +76,7 @@ int calls_run(struct calls *c, const struct command *command, struct call *call,
 void calls_refuse(const struct call *call, const struct err *err, struct buf *out)
 {
     log_debug("work", "%s of %s refused: %s %s: %s", call->command, call->user, err_token(err->code), err->rule, err->text);
-    reply_error(out, err);
+    struct err shown = *err;
+    words_localise(call->lang, &shown);
+    reply_error(out, &shown);
 }

@@ -86,21 +86,20 @@ static int check_units_exist(struct calls *c, const struct command *command, con
     return rv;
 }
 
-/* Run it in a savepoint of its own where there are savepoints. */
-static int run_nested(struct calls *c, const struct command *command, struct call *inner, const struct value *values,
-                      struct buf *reply, struct err *err)
+/* On the writer's connection a nested call gets a savepoint. It is kept only if the call may write and did not fail: so
+ * reading changes nothing here either, where no read-only connection sees to it. */
+static int open_level(struct calls *c, struct err *err)
 {
-    bool nested = store_role(c->store) == STORE_WRITER;
-    size_t before = reply->len;
-    int rv = nested ? store_nested_begin(c->store, err) : 0;
-    if (rv)
+    return store_role(c->store) == STORE_WRITER ? store_nested_begin(c->store, err) : 0;
+}
+
+static int close_level(struct calls *c, const struct call *inner, int rv, struct buf *reply, size_t before, struct err *err)
+{
+    if (store_role(c->store) != STORE_WRITER)
         return rv;
-    rv = runtime_run(c->runtime, command, inner, values, calls_timeout(command), reply, err);
-    if (!nested)
-        return rv;
-    int ended = store_nested_end(c->store, rv == 0, rv == 0 ? err : NULL);
+    int ended = store_nested_end(c->store, rv == 0 && inner->write, rv == 0 ? err : NULL);
     if (ended == STORE_LOST)
-        rv = rv ? rv : err_rule(err, ERR_POLICY, "sql.batch", NULL, "%s ended the transaction it was part of", command->name);
+        rv = rv ? rv : err_rule(err, ERR_POLICY, "sql.batch", NULL, "%s ended the transaction it was part of", inner->command);
     else if (rv == 0)
         rv = ended;
     if (rv)
@@ -134,7 +133,12 @@ int calls_invoke(struct call *call, struct slice name, const struct named_arg *a
     if (rv)
         return rv;
     inner.write = command->mode == MODE_WRITE;
-    return run_nested(c, command, &inner, f->bound.values, reply, err);
+    size_t before = reply->len;
+    rv = open_level(c, err);
+    if (rv)
+        return rv;
+    rv = runtime_run(c->runtime, command, &inner, f->bound.values, calls_timeout(command), reply, err);
+    return close_level(c, &inner, rv, reply, before, err);
 }
 
 /* -- figures -- */
@@ -206,5 +210,10 @@ int calls_figure(struct call *call, struct slice name, const struct named_arg *a
     if (rv)
         return rv;
     inner.write = false;
-    return runtime_figure(c->runtime, figure, &inner, &q, f->bound.values, reply, err);
+    size_t before = reply->len;
+    rv = open_level(c, err);
+    if (rv)
+        return rv;
+    rv = runtime_figure(c->runtime, figure, &inner, &q, f->bound.values, reply, err);
+    return close_level(c, &inner, rv, reply, before, err);
 }

@@ -151,10 +151,10 @@ int calls_prepare(struct calls *c, const struct run *run, int index, const struc
     calls_forget(c);
     start_call(c, run, command, id, call);
     int rv = bind_words(c, run, r, err);
+    const struct bound *b = &c->frames[0].bound;
+    call->lang = language(b->lang, call->lang); /* a refusal, too, is in the language asked for */
     if (rv)
         return rv;
-    const struct bound *b = &c->frames[0].bound;
-    call->lang = language(b->lang, call->lang);
     rv = calls_find_units(c, command->args, command->nargs, b->values, err);
     if (rv)
         return rv;

@@ -2,6 +2,7 @@
 
 #include "access/signin.h"
 #include "base/clock.h"
+#include "work/words.h"
 
 #include <string.h>
 
@@ -82,6 +83,8 @@ static void sign_in(struct lane *lane, struct run *run)
     store_read_end(s);
     if (rv == 0)
         run->err = (struct err){0};
+    else
+        words_localise(run->lang, &run->err);
 }
 
 static void work(struct lane *lane)

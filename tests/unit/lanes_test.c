@@ -454,6 +454,33 @@ static void rights_on_a_unit_do_not_reach_users(void **state)
     run_free(run);
 }
 
+static void expect_text(struct world *w, const char *line, const char *text)
+{
+    struct run *run = ask_as(w, w->admin, line);
+    struct err err;
+    assert_true(code_of(reply_at(run, 0), &err) != 0);
+    if (!strstr(err.text, text))
+        fail_msg("%s answers: %s", line, err.text);
+    run_free(run);
+}
+
+/* The host refuses in the language of the user, or of the request. */
+static void refusals_are_in_the_language_asked_for(void **state)
+{
+    struct world *w = *state;
+    expect_text(w, "t.put", "缺少参数 text");
+    expect_text(w, "t.put lang=en", "required");
+    expect_text(w, "role.grant nobody x", "用户 nobody 不存在");
+    expect_text(w, "role.grant nobody x lang=en", "there is no user nobody");
+    expect_text(w, "t.whow unit=QQ", "单位 QQ 不存在");
+    expect_text(w, "user.token admin x idem=a", "只显示一次机密");
+    must(w, "t.put a idem=k");
+    expect_text(w, "t.put b idem=k", "该幂等键已用于另一个请求");
+    must(w, "user.set admin language=en");
+    expect_text(w, "t.put", "required");
+    expect_text(w, "t.put lang=zh-CN", "缺少参数 text");
+}
+
 /* -- mailboxes -- */
 
 static void full_mailbox_is_busy_and_loses_nothing(void **state)
@@ -542,6 +569,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(passwords_sign_in_on_a_reader, set_up, tear_down),
         cmocka_unit_test_setup_teardown(at_needs_the_right, set_up, tear_down),
         cmocka_unit_test_setup_teardown(rights_on_a_unit_do_not_reach_users, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(refusals_are_in_the_language_asked_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(full_mailbox_is_busy_and_loses_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(stop_drains, set_up, tear_down),
         cmocka_unit_test_setup_teardown(second_writer_does_not_start, set_up, tear_down),
