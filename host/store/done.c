@@ -3,8 +3,9 @@
 
 #include "store/driver.h"
 
-/* muster_done holds one row per (user, key). A client that lost its connection, or a lane whose commit answered UNKNOWN, asks again with
- * the same key: either the row is there, and with it the reply that the client never saw, or the write never happened. */
+/* muster_done holds one row per (user, key). A client that lost its connection, or a lane whose commit answered
+ * UNKNOWN, asks again with the same key: either the row is there, and with it the reply that the client never saw,
+ * or the write never happened. */
 
 static int check_key(const struct store_request *request, struct err *err)
 {
@@ -14,7 +15,8 @@ static int check_key(const struct store_request *request, struct err *err)
     return 0;
 }
 
-/* The limits are a command's; these statements stand outside of it, and an earlier command's deadline is nothing to them. */
+/* The limits are a command's; these statements stand outside of it, and an earlier command's deadline is nothing to
+ * them. */
 struct limits {
     int64_t rows, bytes;
     uint64_t deadline_ns;
@@ -80,7 +82,8 @@ int store_command_begin(struct store *s, const struct store_request *request, st
 
 static int keep_reply(struct store *s, const struct store_request *request, struct slice reply, struct err *err)
 {
-    static const struct slice sql = SLICE("INSERT INTO muster_done(user_id, idem, hash, reply, at) VALUES(?, ?, ?, ?, ?)");
+    static const struct slice sql =
+        SLICE("INSERT INTO muster_done(user_id, idem, hash, reply, at) VALUES(?, ?, ?, ?, ?)");
     const struct value args[] = {
         value_int(request->user_id),
         value_text(request->key),
@@ -101,7 +104,8 @@ int store_command_end(struct store *s, const struct store_request *request, stru
         return store_level_end(s, false, err);
     }
     if (s->doom) {
-        return err_rule(err, ERR_STATE, "sql.doomed", NULL, "an SQL error has doomed this command; it can only be rolled back");
+        return err_rule(err, ERR_STATE, "sql.doomed", NULL,
+                        "an SQL error has doomed this command; it can only be rolled back");
     }
     if (request->key.len > 0) {
         int rv = keep_reply(s, request, reply, err);

@@ -19,8 +19,8 @@ struct statement {
     bool last; /* the last write of its level, and atomic by itself: needs no savepoint */
 };
 
-/* A result being read. Drivers put it first in their own struct. It stays allocated until the store closes, so that closing one that its
- * command's end has closed already does no harm. */
+/* A result being read. Drivers put it first in their own struct. It stays allocated until the store closes, so that
+ * closing one that its command's end has closed already does no harm. */
 struct cursor {
     struct store *store;
     struct list link; /* in store->cursors while open */
@@ -29,8 +29,8 @@ struct cursor {
     bool open;
 };
 
-/* Savepoints are counted by the front (store->level) and made by the driver when it must: `mark` only says that one is wanted.
- * `commit` has always ended the transaction when it returns. */
+/* Savepoints are counted by the front (store->level) and made by the driver when it must: `mark` only says that one
+ * is wanted. `commit` has always ended the transaction when it returns. */
 struct store_driver {
     const char *name;
     int (*open)(const struct store_options *options, enum store_role role, struct store **out, struct err *err);
@@ -39,7 +39,8 @@ struct store_driver {
     bool (*alive)(const struct store *s);                       /* is a transaction open? */
     int (*commit)(struct store *s, struct err *err);
     void (*rollback)(struct store *s);
-    int (*unmark)(struct store *s, int level, bool keep, struct err *err); /* end savepoint number `level`; 0 or an error */
+    int (*unmark)(struct store *s, int level, bool keep,
+                  struct err *err); /* end savepoint number `level`; 0 or an error */
     int (*exec)(struct store *s, const struct statement *st, int64_t *changes, struct err *err);
     int (*query)(struct store *s, const struct statement *st, struct cursor **out, struct err *err);
     int (*step)(struct cursor *c, struct err *err);

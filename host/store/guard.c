@@ -8,9 +8,9 @@
 #include "base/utf8.h"
 #include "store/token.h"
 
-/* The linter reads tokens, not grammar: a text that is no SQL at all may pass, and the database refuses it when it is prepared. It is
- * there for what SQLite would accept and another engine would refuse or answer otherwise; whose tables a statement touches is the
- * authorizer's question (sqlite_guard.c). */
+/* The linter reads tokens, not grammar: a text that is no SQL at all may pass, and the database refuses it when it
+ * is prepared. It is there for what SQLite would accept and another engine would refuse or answer otherwise; whose
+ * tables a statement touches is the authorizer's question (sqlite_guard.c). */
 
 #define MAX_TOKENS 20000
 #define MAX_SQL_BYTES (256 * 1024)
@@ -23,8 +23,7 @@ struct text {
 
 static int refuse(struct err *err, const char *rule, const struct token *t, const char *advice)
 {
-    return err_rule(err, ERR_POLICY, rule, NULL, "SQL at '%.*s': %s", (int)utf8_cut(t->text, 40),
-                    t->text.data, advice);
+    return err_rule(err, ERR_POLICY, rule, NULL, "SQL at '%.*s': %s", (int)utf8_cut(t->text, 40), t->text.data, advice);
 }
 
 /* -- words that are refused wherever they stand -- */
@@ -34,7 +33,8 @@ struct word {
 };
 
 static const struct word words[] = {
-    {"autoincrement", "sql.autoincrement", "AUTOINCREMENT is not portable; write INTEGER PRIMARY KEY, or take numbers from a series"},
+    {"autoincrement", "sql.autoincrement",
+     "AUTOINCREMENT is not portable; write INTEGER PRIMARY KEY, or take numbers from a series"},
     {"rowid", "sql.rowid", "rowid is SQLite's own; declare a column as INTEGER PRIMARY KEY and use it"},
     {"_rowid_", "sql.rowid", "rowid is SQLite's own; declare a column as INTEGER PRIMARY KEY and use it"},
     {"oid", "sql.rowid", "oid is SQLite's own; declare a column as INTEGER PRIMARY KEY and use it"},
@@ -58,11 +58,16 @@ static const struct word words[] = {
 #define TRANSACTION "a command is a transaction already; fail it to roll it back"
 #define HOST "that is the host's business; leave it out"
 static const struct word firsts[] = {
-    {"begin", "sql.begin", TRANSACTION},       {"commit", "sql.commit", TRANSACTION},
-    {"end", "sql.end", TRANSACTION},           {"rollback", "sql.rollback", TRANSACTION},
-    {"savepoint", "sql.savepoint", TRANSACTION}, {"release", "sql.release", TRANSACTION},
-    {"pragma", "sql.pragma", HOST},            {"vacuum", "sql.vacuum", HOST},
-    {"analyze", "sql.analyze", HOST},          {"reindex", "sql.reindex", HOST},
+    {"begin", "sql.begin", TRANSACTION},
+    {"commit", "sql.commit", TRANSACTION},
+    {"end", "sql.end", TRANSACTION},
+    {"rollback", "sql.rollback", TRANSACTION},
+    {"savepoint", "sql.savepoint", TRANSACTION},
+    {"release", "sql.release", TRANSACTION},
+    {"pragma", "sql.pragma", HOST},
+    {"vacuum", "sql.vacuum", HOST},
+    {"analyze", "sql.analyze", HOST},
+    {"reindex", "sql.reindex", HOST},
     {"attach", "sql.attach", "one database holds everything"},
     {"detach", "sql.detach", "one database holds everything"},
     {"explain", "sql.explain", "a person's tool; leave it out"},
@@ -154,8 +159,9 @@ static int check_number(const struct token *t, struct err *err)
 static int check_token(const struct token *t, struct err *err)
 {
     if (t->kind == TOKEN_BAD) {
-        return refuse(err, "sql.syntax", t,
-                      "a string, quoted name or comment that does not end, or a character outside SQL; names are quoted as \"name\"");
+        return refuse(
+            err, "sql.syntax", t,
+            "a string, quoted name or comment that does not end, or a character outside SQL; names are quoted as \"name\"");
     }
     if (t->kind == TOKEN_NUMBER) {
         return check_number(t, err);
@@ -172,8 +178,8 @@ static int check_token(const struct token *t, struct err *err)
     if (token_is_op(t, "->") || token_is_op(t, "->>")) {
         return refuse(err, "sql.json", t, "JSON operators are not portable; keep columns, or decode in the command");
     }
-    if (t->kind == TOKEN_WORD && t->text.len == 1 && strchr("xXeEbBnNuU", t->text.data[0]) && t[1].kind == TOKEN_STRING &&
-        t[1].joined) {
+    if (t->kind == TOKEN_WORD && t->text.len == 1 && strchr("xXeEbBnNuU", t->text.data[0]) &&
+        t[1].kind == TOKEN_STRING && t[1].joined) {
         return refuse(err, "sql.literal", t, "prefixed literals are not portable; pass bytes as a ? parameter");
     }
     return check_word(t, err);
@@ -239,8 +245,10 @@ static int check_where(const struct token *t, struct err *err)
         return 0;
     }
     const struct token *next = t + 2;
-    bool compared = next->kind == TOKEN_OP && !token_is_op(next, ")") && !token_is_op(next, ",") && !token_is_op(next, ";");
-    compared = compared || token_is(next, "in") || token_is(next, "is") || token_is(next, "between") || token_is(next, "not");
+    bool compared =
+        next->kind == TOKEN_OP && !token_is_op(next, ")") && !token_is_op(next, ",") && !token_is_op(next, ";");
+    compared =
+        compared || token_is(next, "in") || token_is(next, "is") || token_is(next, "between") || token_is(next, "not");
     return compared ? 0 : refuse(err, "sql.where", t + 1, "a number is no condition; write TRUE or leave it out");
 }
 
@@ -283,7 +291,8 @@ static int check_command(const struct text *x, struct err *err)
     return refuse(err, "sql.statement", first, "a statement is SELECT, WITH, INSERT, UPDATE or DELETE");
 }
 
-/* DELETE and UPDATE take no LIMIT. The verb may stand behind a WITH, so look for the last one outside of parentheses. */
+/* DELETE and UPDATE take no LIMIT. The verb may stand behind a WITH, so look for the last one outside of
+ * parentheses. */
 static int check_bounds(const struct text *x, struct err *err)
 {
     bool changing = false;
@@ -295,7 +304,8 @@ static int check_bounds(const struct text *x, struct err *err)
             changing = true;
         }
         if (changing && token_is(t, "limit")) {
-            return refuse(err, "sql.limit", t, "DELETE and UPDATE take no LIMIT; write WHERE id IN (SELECT id … LIMIT n)");
+            return refuse(err, "sql.limit", t,
+                          "DELETE and UPDATE take no LIMIT; write WHERE id IN (SELECT id … LIMIT n)");
         }
     }
     return 0;
@@ -315,7 +325,9 @@ static int check_table(const struct text *x, struct err *err)
             return refuse(err, "sql.type", t, "a column is INTEGER, REAL, TEXT or BLOB");
         }
     }
-    return strict ? 0 : refuse(err, "sql.strict", x->list, "a table ends with STRICT, so that every engine keeps the same types");
+    return strict ? 0
+                  : refuse(err, "sql.strict", x->list,
+                           "a table ends with STRICT, so that every engine keeps the same types");
 }
 
 static int check_migration(const struct text *x, struct err *err)
@@ -326,7 +338,8 @@ static int check_migration(const struct text *x, struct err *err)
         if (token_is(what, "table")) {
             return check_table(x, err);
         }
-        return token_is(what, "index") ? 0 : refuse(err, "sql.create", what, "a migration creates tables and indexes only");
+        return token_is(what, "index") ? 0
+                                       : refuse(err, "sql.create", what, "a migration creates tables and indexes only");
     }
     if (token_is(t, "alter")) {
         return token_is(t + 1, "table") ? 0 : refuse(err, "sql.alter", t + 1, "write ALTER TABLE");
@@ -361,9 +374,9 @@ static int cut(struct slice sql, struct text *x, struct err *err)
         x->list[x->count++] = t;
     } while (t.kind != TOKEN_END && x->count < MAX_TOKENS);
     x->list[x->count] = x->list[x->count + 1] = (struct token){.kind = TOKEN_END, .text = {"", 0}};
-    return t.kind == TOKEN_END
-               ? 0
-               : err_rule(err, ERR_POLICY, "sql.length", NULL, "a statement has at most %d words and signs", MAX_TOKENS);
+    return t.kind == TOKEN_END ? 0
+                               : err_rule(err, ERR_POLICY, "sql.length", NULL,
+                                          "a statement has at most %d words and signs", MAX_TOKENS);
 }
 
 /* A semicolon may end the statement; nothing may follow it. */

@@ -10,16 +10,18 @@
 #include "store/token.h"
 #include "tls/random.h"
 
-/* muster_migration holds one row per applied migration, with the SHA-256 of its text. First the list is compared with the rows: one that
- * was edited or is missing stops everything, for the tables would no longer be what the code believes. Then the rest runs, statement by
- * statement, in one transaction together with its rows.
+/* muster_migration holds one row per applied migration, with the SHA-256 of its text. First the list is compared
+ * with the rows: one that was edited or is missing stops everything, for the tables would no longer be what the code
+ * believes. Then the rest runs, statement by statement, in one transaction together with its rows.
  *
- * The guard confines each statement of a plugin. Two ways out of the plugin's own names lie behind it and are checked at the end: ALTER
- * TABLE … RENAME TO, whose new name the authorizer is not shown, and REFERENCES to another owner's table. */
+ * The guard confines each statement of a plugin. Two ways out of the plugin's own names lie behind it and are
+ * checked at the end: ALTER TABLE … RENAME TO, whose new name the authorizer is not shown, and REFERENCES to another
+ * owner's table. */
 
-static const char create[] = "CREATE TABLE IF NOT EXISTS muster_migration(id INTEGER PRIMARY KEY, owner TEXT NOT NULL, "
-                             "number INTEGER NOT NULL, name TEXT NOT NULL, hash BLOB NOT NULL, applied_at INTEGER NOT NULL, "
-                             "UNIQUE(owner, number)) STRICT";
+static const char create[] =
+    "CREATE TABLE IF NOT EXISTS muster_migration(id INTEGER PRIMARY KEY, owner TEXT NOT NULL, "
+    "number INTEGER NOT NULL, name TEXT NOT NULL, hash BLOB NOT NULL, applied_at INTEGER NOT NULL, "
+    "UNIQUE(owner, number)) STRICT";
 
 static bool is_host(const char *owner)
 {
@@ -37,14 +39,16 @@ static int has_table(struct store *s, struct err *err)
 {
     struct value found;
     struct buf keep = {0};
-    int rv = store_value(s, NULL, SLICE("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'muster_migration'"), NULL, 0,
-                         &found, &keep, err);
+    int rv =
+        store_value(s, NULL, SLICE("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'muster_migration'"),
+                    NULL, 0, &found, &keep, err);
     buf_close(&keep);
     return rv;
 }
 
 /* One applied row against the list. */
-static int compare_row(struct cursor *c, const char *owner, const struct migration *list, int count, int nth, struct err *err)
+static int compare_row(struct cursor *c, const char *owner, const struct migration *list, int count, int nth,
+                       struct err *err)
 {
     struct value number;
     struct value name;
@@ -55,14 +59,15 @@ static int compare_row(struct cursor *c, const char *owner, const struct migrati
     cursor_value(c, 2, &hash);
     if (nth >= count || number.i != list[nth].number) {
         return err_rule(err, ERR_CONFLICT, "migration.missing", NULL,
-                        "migration %.*s of %s was applied but is missing here: install a version that has it", (int)name.s.len,
-                        name.s.data, owner);
+                        "migration %.*s of %s was applied but is missing here: install a version that has it",
+                        (int)name.s.len, name.s.data, owner);
     }
     hash_of(&list[nth], wanted);
     if (hash.s.len != sizeof(wanted) || memcmp(hash.s.data, wanted, sizeof(wanted)) != 0) {
-        return err_rule(err, ERR_CONFLICT, "migration.changed", NULL,
-                        "migration %.*s of %s has changed since it was applied: restore its text and put the change into a new one",
-                        (int)name.s.len, name.s.data, owner);
+        return err_rule(
+            err, ERR_CONFLICT, "migration.changed", NULL,
+            "migration %.*s of %s has changed since it was applied: restore its text and put the change into a new one",
+            (int)name.s.len, name.s.data, owner);
     }
     return 0;
 }
@@ -70,13 +75,15 @@ static int compare_row(struct cursor *c, const char *owner, const struct migrati
 /* How many of the list are applied, all of them unchanged. */
 static int compare(struct store *s, const char *owner, const struct migration *list, int count, struct err *err)
 {
-    static const struct slice sql = SLICE("SELECT number, name, hash FROM muster_migration WHERE owner = ? ORDER BY number");
+    static const struct slice sql =
+        SLICE("SELECT number, name, hash FROM muster_migration WHERE owner = ? ORDER BY number");
     const struct value args[] = {value_cstr(owner)};
     struct cursor *c = NULL;
     int applied = 0;
     for (int i = 0; i < count; i++) {
         if (list[i].number != i + 1) {
-            return err_rule(err, ERR_ARG, "migration.number", NULL, "migration %s of %s should be number %d", list[i].name, owner, i + 1);
+            return err_rule(err, ERR_ARG, "migration.number", NULL, "migration %s of %s should be number %d",
+                            list[i].name, owner, i + 1);
         }
     }
     int rv = has_table(s, err);
@@ -111,8 +118,8 @@ static int explain(struct err *err, const char *owner, const struct migration *m
     for (size_t i = 0; i < offset; i++) {
         line += m->sql.data[i] == '\n';
     }
-    return err_rule(err, why.code, why.rule[0] ? why.rule : NULL, NULL, "migration %s of %s, line %d: %.*s", m->name, owner, line,
-                    (int)utf8_cut(slice_of(why.text), 480), why.text);
+    return err_rule(err, why.code, why.rule[0] ? why.rule : NULL, NULL, "migration %s of %s, line %d: %.*s", m->name,
+                    owner, line, (int)utf8_cut(slice_of(why.text), 480), why.text);
 }
 
 /* Blanks and comments before a statement: the line of an error is the statement's. */
@@ -151,13 +158,12 @@ static int keep_row(struct store *s, const char *owner, const struct migration *
     unsigned char hash[SHA256_BYTES];
     hash_of(m, hash);
     const struct value args[] = {
-        value_cstr(owner),
-        value_int(m->number),
-        value_cstr(m->name),
-        {.type = VALUE_BLOB, .s = {(const char *)hash, sizeof(hash)}},
+        value_cstr(owner),         value_int(m->number),
+        value_cstr(m->name),       {.type = VALUE_BLOB, .s = {(const char *)hash, sizeof(hash)}},
         value_int(clock_now_ms()),
     };
-    return store_run(s, "INSERT INTO muster_migration(owner, number, name, hash, applied_at) VALUES(?, ?, ?, ?, ?)", args, 5, err);
+    return store_run(s, "INSERT INTO muster_migration(owner, number, name, hash, applied_at) VALUES(?, ?, ?, ?, ?)",
+                     args, 5, err);
 }
 
 /* -- what the guard cannot see -- */
@@ -178,18 +184,20 @@ static int count_foreign(struct store *s, const char *prefix, int64_t *out, stru
 
 static int check_references(struct store *s, const char *owner, const char *prefix, struct err *err)
 {
-    static const struct slice sql = SLICE("SELECT m.name || ' to ' || f.\"table\" FROM sqlite_schema m, pragma_foreign_key_list(m.name) f "
-                                          "WHERE m.type = 'table' AND substr(m.name, 1, length(?)) = ? "
-                                          "AND substr(lower(f.\"table\"), 1, length(?)) <> ?");
+    static const struct slice sql =
+        SLICE("SELECT m.name || ' to ' || f.\"table\" FROM sqlite_schema m, pragma_foreign_key_list(m.name) f "
+              "WHERE m.type = 'table' AND substr(m.name, 1, length(?)) = ? "
+              "AND substr(lower(f.\"table\"), 1, length(?)) <> ?");
     const struct value p = value_cstr(prefix);
     const struct value args[] = {p, p, p, p};
     struct value v;
     struct buf keep = {0};
     int rv = store_value(s, NULL, sql, args, 4, &v, &keep, err);
     if (rv == 1) {
-        rv = err_rule(err, ERR_POLICY, "sql.references", NULL,
-                      "%s: the reference from %.*s leaves the plugin's own tables: keep the code or number without REFERENCES", owner,
-                      (int)v.s.len, v.s.data);
+        rv = err_rule(
+            err, ERR_POLICY, "sql.references", NULL,
+            "%s: the reference from %.*s leaves the plugin's own tables: keep the code or number without REFERENCES",
+            owner, (int)v.s.len, v.s.data);
     }
     buf_close(&keep);
     return rv;
@@ -200,7 +208,8 @@ static int check_end(struct store *s, const char *owner, const char *prefix, int
     int64_t foreign = 0;
     int rv = count_foreign(s, prefix, &foreign, err);
     if (rv == 0 && foreign != foreign_before) {
-        rv = err_rule(err, ERR_POLICY, "sql.name", NULL, "%s: a table was renamed to a name that does not begin with %s", owner, prefix);
+        rv = err_rule(err, ERR_POLICY, "sql.name", NULL,
+                      "%s: a table was renamed to a name that does not begin with %s", owner, prefix);
     }
     return rv == 0 ? check_references(s, owner, prefix, err) : rv;
 }

@@ -3,7 +3,8 @@
 #include "store/migrate.h"
 
 static const char words[] =
-    /* Users. `secret` columns are hashes, see access/. `changed` counts every change of access: lanes reload when it moved. */
+    /* Users. `secret` columns are hashes, see access/. `changed` counts every change of access: lanes reload when it
+     * moved. */
     "CREATE TABLE muster_user("
     " id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, person TEXT, lang TEXT NOT NULL DEFAULT 'zh-CN',"
     " methods TEXT NOT NULL, disabled INTEGER NOT NULL DEFAULT 0, admin INTEGER NOT NULL DEFAULT 0,"

@@ -12,14 +12,17 @@
 
 #include "base/utf8.h"
 
-/* The writer's connection works in WAL mode with synchronous=FULL: COMMIT returns when the log is on the disk. The log file is kept at
- * its size (overwriting costs a third less than growing), so it is never truncated, not even on close.
+/* The writer's connection works in WAL mode with synchronous=FULL: COMMIT returns when the log is on the disk. The
+ * log file is kept at its size (overwriting costs a third less than growing), so it is never truncated, not even on
+ * close.
  *
- * A savepoint is made right before the first write of its command, so that a command which only reads costs none. `made` says how many
- * of the `base.level` wanted savepoints stand; all have the same name, for RELEASE and ROLLBACK TO take the innermost.
+ * A savepoint is made right before the first write of its command, so that a command which only reads costs none.
+ * `made` says how many of the `base.level` wanted savepoints stand; all have the same name, for RELEASE and ROLLBACK
+ * TO take the innermost.
  *
- * One writer per data folder: an open file description lock on `muster.lock` beside the database, held as long as the connection. If
- * that file is removed under us, somebody else may own the folder: the next batch is refused as FENCED. */
+ * One writer per data folder: an open file description lock on `muster.lock` beside the database, held as long as
+ * the connection. If that file is removed under us, somebody else may own the folder: the next batch is refused as
+ * FENCED. */
 
 #define BUSY_TIMEOUT_MS 5000
 #define CHECKPOINT_PAGES 4000
@@ -27,8 +30,12 @@
 #define MAX_VALUE_BYTES (16 * 1024 * 1024)
 
 static const char *const fixed_sql[FIXED_COUNT] = {
-    [FIXED_BEGIN] = "BEGIN",         [FIXED_BEGIN_WRITE] = "BEGIN IMMEDIATE", [FIXED_COMMIT] = "COMMIT",
-    [FIXED_ROLLBACK] = "ROLLBACK",   [FIXED_SAVEPOINT] = "SAVEPOINT m",       [FIXED_RELEASE] = "RELEASE m",
+    [FIXED_BEGIN] = "BEGIN",
+    [FIXED_BEGIN_WRITE] = "BEGIN IMMEDIATE",
+    [FIXED_COMMIT] = "COMMIT",
+    [FIXED_ROLLBACK] = "ROLLBACK",
+    [FIXED_SAVEPOINT] = "SAVEPOINT m",
+    [FIXED_RELEASE] = "RELEASE m",
     [FIXED_ROLLBACK_TO] = "ROLLBACK TO m",
 };
 
@@ -41,9 +48,9 @@ static struct sqlite *own(struct store *s)
 
 enum { IDLE, RUNNING, INTERRUPTING };
 
-/* sqlite3_interrupt stops whatever runs when it arrives, be it another command's statement or a COMMIT. So it is called only while
- * the gate says RUNNING, and the owner waits at the gate for a call that has begun. SQLite itself forgets an interrupt when the next
- * statement starts with no other active. */
+/* sqlite3_interrupt stops whatever runs when it arrives, be it another command's statement or a COMMIT. So it is
+ * called only while the gate says RUNNING, and the owner waits at the gate for a call that has begun. SQLite itself
+ * forgets an interrupt when the next statement starts with no other active. */
 void sqlite_enter(struct sqlite *q)
 {
     atomic_store_explicit(&q->running, RUNNING, memory_order_release);
@@ -131,7 +138,8 @@ int sqlite_error(struct sqlite *q, int rc, struct slice sql, struct err *err)
     }
     if ((rc & 0xff) == SQLITE_ERROR && sql.len > 0) {
         const size_t shown = utf8_cut(sql, 160);
-        return err_rule(err, m->code, m->rule, NULL, "%s, in: %.*s%s", said, (int)shown, sql.data, shown < sql.len ? " …" : "");
+        return err_rule(err, m->code, m->rule, NULL, "%s, in: %.*s%s", said, (int)shown, sql.data,
+                        shown < sql.len ? " …" : "");
     }
     return err_rule(err, m->code, m->rule, NULL, "%s", m->text ? m->text : said);
 }
@@ -287,7 +295,8 @@ static int take_lock(struct sqlite *q, struct err *err)
         rv = err_set(err, ERR_IO, "open %s: %s", path, strerror(errno));
     } else if (fcntl(q->lock_fd, F_OFD_SETLK, &lock) != 0) {
         rv = errno == EAGAIN || errno == EACCES
-                 ? err_set(err, ERR_BUSY, "%s is held by another Muster: stop it first, or serve another data folder", path)
+                 ? err_set(err, ERR_BUSY, "%s is held by another Muster: stop it first, or serve another data folder",
+                           path)
                  : err_set(err, ERR_IO, "lock %s: %s", path, strerror(errno));
     }
     free(path);
@@ -332,8 +341,12 @@ static void harden(struct sqlite *q)
     static const struct {
         int what, value;
     } flags[] = {
-        {SQLITE_DBCONFIG_DQS_DML, 0},        {SQLITE_DBCONFIG_DQS_DDL, 0},     {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
-        {SQLITE_DBCONFIG_DEFENSIVE, 1},      {SQLITE_DBCONFIG_ENABLE_VIEW, 0}, {SQLITE_DBCONFIG_ENABLE_TRIGGER, 0},
+        {SQLITE_DBCONFIG_DQS_DML, 0},
+        {SQLITE_DBCONFIG_DQS_DDL, 0},
+        {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
+        {SQLITE_DBCONFIG_DEFENSIVE, 1},
+        {SQLITE_DBCONFIG_ENABLE_VIEW, 0},
+        {SQLITE_DBCONFIG_ENABLE_TRIGGER, 0},
         {SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0},
     };
     static const struct {
@@ -355,10 +368,11 @@ static int set_up_writer(struct sqlite *q, const struct store_options *options, 
 {
     char text[160];
     int persist = 1;
-    sqlite3_snprintf(sizeof(text), text,
-                     "PRAGMA page_size=%d; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=-1;"
-                     "PRAGMA secure_delete=FAST",
-                     options->page_bytes > 0 ? options->page_bytes : 4096);
+    sqlite3_snprintf(
+        sizeof(text), text,
+        "PRAGMA page_size=%d; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=-1;"
+        "PRAGMA secure_delete=FAST",
+        options->page_bytes > 0 ? options->page_bytes : 4096);
     int rv = run_text(q, text, err);
     if (rv < 0) {
         return rv;
@@ -375,10 +389,11 @@ static int set_up(struct sqlite *q, const struct store_options *options, struct 
     sqlite3_extended_result_codes(q->db, 1);
     sqlite3_busy_timeout(q->db, BUSY_TIMEOUT_MS);
     harden(q);
-    sqlite3_snprintf(sizeof(text), text,
-                     "PRAGMA foreign_keys=ON; PRAGMA case_sensitive_like=ON; PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY;"
-                     "PRAGMA cache_size=-%d",
-                     options->cache_kib > 0 ? options->cache_kib : CACHE_KIB);
+    sqlite3_snprintf(
+        sizeof(text), text,
+        "PRAGMA foreign_keys=ON; PRAGMA case_sensitive_like=ON; PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY;"
+        "PRAGMA cache_size=-%d",
+        options->cache_kib > 0 ? options->cache_kib : CACHE_KIB);
     int rv = run_text(q, text, err);
     if (rv < 0) {
         return rv;
@@ -434,7 +449,8 @@ static int open_store(const struct store_options *options, enum store_role role,
         rv = take_lock(q, err);
         rv = rv == 0 ? create_file(q->path, err) : rv;
     }
-    if (rv == 0 && sqlite3_open_v2(q->path, &q->db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL) != SQLITE_OK) {
+    if (rv == 0 &&
+        sqlite3_open_v2(q->path, &q->db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL) != SQLITE_OK) {
         rv = err_set(err, ERR_IO, "open %s: %s", q->path, sqlite3_errmsg(q->db));
     }
     if (rv == 0) {

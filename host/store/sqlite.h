@@ -44,7 +44,7 @@ struct sqlite_guard {
     const char *plugin; /* NULL: everything is allowed */
     enum guard_use use;
     bool ddl, alter;
-    char denied[320];               /* what was refused, for the error text */
+    char denied[320]; /* what was refused, for the error text */
     const char *rule;
     char with[SQLITE_MAX_WITH][64]; /* names read without a column: names of a WITH, or foreign tables being counted */
     int with_count;

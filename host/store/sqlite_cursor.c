@@ -3,8 +3,9 @@
 
 #include "store/sqlite.h"
 
-/* A reading query steps as its cursor does. A writing one (INSERT … RETURNING) runs to its end at once and its rows are kept here:
- * SQLite can make no savepoint while a writing statement is under way, and the change must not depend on how many rows somebody reads.
+/* A reading query steps as its cursor does. A writing one (INSERT … RETURNING) runs to its end at once and its rows
+ * are kept here: SQLite can make no savepoint while a writing statement is under way, and the change must not depend
+ * on how many rows somebody reads.
  *
  * Cursors are not freed but kept for the next query, until the store closes. */
 
@@ -128,7 +129,8 @@ static int keep_row(struct sqlite_cursor *c, struct err *err)
         if (cell->s.len > 0) {
             cell->i = (int64_t)c->bytes.len;
             if (buf_slice(&c->bytes, cell->s) < 0) {
-                return err_rule(err, ERR_LIMIT, "sql.bytes", NULL, "RETURNING gives more than %d bytes", KEPT_MAX_BYTES);
+                return err_rule(err, ERR_LIMIT, "sql.bytes", NULL, "RETURNING gives more than %d bytes",
+                                KEPT_MAX_BYTES);
             }
         }
     }

@@ -5,18 +5,20 @@
 #include "base/utf8.h"
 #include "store/sqlite.h"
 
-/* SQLite asks the authorizer about every table, column and function while it prepares a statement, and asks again when it prepares it
- * anew after a change of schema; so the driver names the plugin before every prepare and every first step. The host's own statements
- * (plugin NULL) pass.
+/* SQLite asks the authorizer about every table, column and function while it prepares a statement, and asks again
+ * when it prepares it anew after a change of schema; so the driver names the plugin before every prepare and every
+ * first step. The host's own statements (plugin NULL) pass.
  *
- * One question is ambiguous. A table that is only counted ("SELECT count(*) FROM x") is reported by the name in the text, without a
- * column, and x may as well be a query of the statement's own WITH. Such names are noted and settled after the prepare, when the schema
- * can be asked whether a table of that name exists. (Virtual tables, which the schema does not know, are switched off.) */
+ * One question is ambiguous. A table that is only counted ("SELECT count(*) FROM x") is reported by the name in the
+ * text, without a column, and x may as well be a query of the statement's own WITH. Such names are noted and settled
+ * after the prepare, when the schema can be asked whether a table of that name exists. (Virtual tables, which the
+ * schema does not know, are switched off.) */
 
 static const char *const functions[] = {
-    "coalesce", "nullif",    "substr",     "substring",  "length", "upper", "lower",       "abs",        "round",     "trim",
-    "ltrim",    "rtrim",     "replace",    "count",      "sum",    "min",   "max",         "avg",        "like",      "row_number",
-    "rank",     "dense_rank", "percent_rank", "cume_dist", "ntile", "lag",   "lead",        "first_value", "last_value", "nth_value",
+    "coalesce", "nullif", "substr", "substring",   "length",     "upper",      "lower",        "abs",
+    "round",    "trim",   "ltrim",  "rtrim",       "replace",    "count",      "sum",          "min",
+    "max",      "avg",    "like",   "row_number",  "rank",       "dense_rank", "percent_rank", "cume_dist",
+    "ntile",    "lag",    "lead",   "first_value", "last_value", "nth_value",
 };
 
 /* What SQLite itself calls and reads inside CREATE INDEX and ALTER TABLE. */
@@ -70,8 +72,9 @@ static int ask_read(struct sqlite_guard *g, const char *table, const char *colum
         return deny(g, "sql.table", "%s is not in the main database", table);
     }
     if (guard_may_write(g->plugin, table)) {
-        return strcasecmp(column, "ROWID") == 0 ? deny(g, "sql.rowid", "the rowid of %s is SQLite's own: name a column", table)
-                                                : SQLITE_OK;
+        return strcasecmp(column, "ROWID") == 0
+                   ? deny(g, "sql.rowid", "the rowid of %s is SQLite's own: name a column", table)
+                   : SQLITE_OK;
     }
     if (guard_may_read(g->plugin, table)) {
         return !*column || strcmp(column, "code") == 0 || strcmp(column, "path") == 0 || strcmp(column, "parent") == 0
@@ -145,7 +148,8 @@ static int authorize(void *arg, int action, const char *a, const char *b, const 
     case SQLITE_REINDEX: /* how CREATE INDEX fills the new one */
         return g->ddl ? SQLITE_OK : deny(g, "sql.reindex", "REINDEX is the host's business (%s)", a);
     case SQLITE_PRAGMA: /* how ALTER TABLE checks the rows that are there */
-        return g->alter && strcmp(a, "quick_check") == 0 ? SQLITE_OK : deny(g, "sql.pragma", "PRAGMA %s is the host's business", a);
+        return g->alter && strcmp(a, "quick_check") == 0 ? SQLITE_OK
+                                                         : deny(g, "sql.pragma", "PRAGMA %s is the host's business", a);
     default:
         return deny(g, "sql.guard", "a plugin's statement is SELECT, INSERT, UPDATE or DELETE%s", "");
     }

@@ -6,9 +6,10 @@
 #include "base/utf8.h"
 #include "store/sqlite.h"
 
-/* A statement is looked up by the plugin's name and the bytes of its text, so that a text is linted, authorized and compiled once per
- * connection. 256 are kept, the least recently used goes first. One that is busy (an open query stepping through it) is never shared:
- * the same text asked for meanwhile is compiled once more and thrown away after use. */
+/* A statement is looked up by the plugin's name and the bytes of its text, so that a text is linted, authorized and
+ * compiled once per connection. 256 are kept, the least recently used goes first. One that is busy (an open query
+ * stepping through it) is never shared: the same text asked for meanwhile is compiled once more and thrown away
+ * after use. */
 
 #define MAX_CACHED_BYTES (16 * 1024)
 
@@ -152,7 +153,8 @@ static int compile(struct sqlite *q, const struct statement *st, struct prepared
 static int make(struct sqlite *q, const struct statement *st, size_t plugin_len, struct prepared **out, struct err *err)
 {
     if (st->sql.len > MAX_SQL_BYTES || memchr(st->sql.data, '\0', st->sql.len)) {
-        return err_rule(err, ERR_POLICY, "sql.length", NULL, "a statement has at most %d bytes, and no NUL", MAX_SQL_BYTES);
+        return err_rule(err, ERR_POLICY, "sql.length", NULL, "a statement has at most %d bytes, and no NUL",
+                        MAX_SQL_BYTES);
     }
     struct prepared *p = mem_zalloc(sizeof(*p));
     p->key_len = plugin_len + 1 + st->sql.len;
@@ -163,7 +165,8 @@ static int make(struct sqlite *q, const struct statement *st, size_t plugin_len,
     p->plugin = st->plugin ? p->key : NULL;
     p->use = st->use;
     p->alter = st->use == GUARD_MIGRATION && begins_with(st->sql, "alter");
-    p->ddl = p->alter || (st->use == GUARD_MIGRATION && (begins_with(st->sql, "create") || begins_with(st->sql, "drop")));
+    p->ddl =
+        p->alter || (st->use == GUARD_MIGRATION && (begins_with(st->sql, "create") || begins_with(st->sql, "drop")));
     p->busy = true;
     list_init(&p->age);
     int rv = compile(q, st, p, err);
@@ -245,13 +248,15 @@ static int bind_one(sqlite3_stmt *stmt, int i, const struct value *v, void (*lif
 int sqlite_bind(struct sqlite *q, struct prepared *p, const struct statement *st, bool copy, struct err *err)
 {
     if (p->params != st->nargs) {
-        return err_rule(err, ERR_ARG, "sql.args", NULL, "the statement has %d parameters, %d arguments were given: %.*s", p->params,
-                        st->nargs, (int)utf8_cut(st->sql, 160), st->sql.data);
+        return err_rule(err, ERR_ARG, "sql.args", NULL,
+                        "the statement has %d parameters, %d arguments were given: %.*s", p->params, st->nargs,
+                        (int)utf8_cut(st->sql, 160), st->sql.data);
     }
     for (int i = 0; i < st->nargs; i++) {
         const struct value *v = &st->args[i];
         if ((v->type == VALUE_TEXT || v->type == VALUE_JSON) && !text_ok(v->s)) {
-            return err_rule(err, ERR_ARG, "sql.text", NULL, "argument %d is not UTF-8 text without NUL: pass it as a blob", i + 1);
+            return err_rule(err, ERR_ARG, "sql.text", NULL,
+                            "argument %d is not UTF-8 text without NUL: pass it as a blob", i + 1);
         }
         if (v->type == VALUE_DOUBLE && isnan(v->d)) {
             return err_rule(err, ERR_ARG, "sql.nan", NULL, "argument %d is not a number (NaN)", i + 1);

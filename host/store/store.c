@@ -15,9 +15,10 @@
  *    │ └─ commit, abort ─────┘  └── command_end, abort ──┘  └──────────── nested_end ───────────┘
  *    └──── read_begin / read_end ──► reading
  *
- * Two things can go wrong inside. A failed statement *dooms* its level: nothing more runs there until it is rolled back, because other
- * engines abort the transaction and plugins must not learn to depend on SQLite's forgiveness. And a statement can roll back the whole
- * transaction, batch and all: then everything answers that the batch is lost, and the lane replays it one command at a time. */
+ * Two things can go wrong inside. A failed statement *dooms* its level: nothing more runs there until it is rolled
+ * back, because other engines abort the transaction and plugins must not learn to depend on SQLite's forgiveness.
+ * And a statement can roll back the whole transaction, batch and all: then everything answers that the batch is
+ * lost, and the lane replays it one command at a time. */
 
 int store_open(const struct store_options *options, enum store_role role, struct store **out, struct err *err)
 {
@@ -159,13 +160,15 @@ int store_checkpoint(struct store *s, int min_pages, struct err *err)
 int store_level_begin(struct store *s, struct err *err)
 {
     if (!store_batch_alive(s)) {
-        return err_rule(err, ERR_POLICY, "sql.lost", NULL, "the batch's transaction is gone; nothing runs until it is replayed");
+        return err_rule(err, ERR_POLICY, "sql.lost", NULL,
+                        "the batch's transaction is gone; nothing runs until it is replayed");
     }
     if (s->doom) {
         return err_rule(err, ERR_STATE, "sql.doomed", NULL, "an SQL error has doomed this command; it can only end");
     }
     if (s->level > STORE_MAX_NESTING) {
-        return err_rule(err, ERR_LIMIT, "sql.nesting", NULL, "calls between plugins nest at most %d deep", STORE_MAX_NESTING);
+        return err_rule(err, ERR_LIMIT, "sql.nesting", NULL, "calls between plugins nest at most %d deep",
+                        STORE_MAX_NESTING);
     }
     s->level++;
     return 0;
@@ -263,8 +266,8 @@ int store_count_row(struct store *s, struct cursor *c, int64_t bytes, struct err
                         (long long)s->max_rows);
     }
     if (s->max_bytes && c->bytes > s->max_bytes) {
-        return err_rule(err, ERR_LIMIT, "sql.bytes", NULL, "the query gives more than %lld bytes: narrow it or add LIMIT",
-                        (long long)s->max_bytes);
+        return err_rule(err, ERR_LIMIT, "sql.bytes", NULL,
+                        "the query gives more than %lld bytes: narrow it or add LIMIT", (long long)s->max_bytes);
     }
     return 0;
 }
@@ -273,15 +276,17 @@ static int may_run(struct store *s, const char *plugin, struct err *err)
 {
     if (s->batch || s->reading) {
         if (!s->driver->alive(s)) {
-            return err_rule(err, ERR_POLICY, "sql.lost", NULL,
-                            "an earlier statement rolled the whole transaction back; nothing runs until it is replayed");
+            return err_rule(
+                err, ERR_POLICY, "sql.lost", NULL,
+                "an earlier statement rolled the whole transaction back; nothing runs until it is replayed");
         }
     } else if (plugin) {
         return err_rule(err, ERR_POLICY, "sql.autocommit", NULL, "a plugin's SQL runs inside a command only");
     }
     if (s->doom) {
-        return err_rule(err, ERR_STATE, "sql.doomed", NULL,
-                        "an earlier SQL error has doomed this command: let it fail, or check with SELECT before writing");
+        return err_rule(
+            err, ERR_STATE, "sql.doomed", NULL,
+            "an earlier SQL error has doomed this command: let it fail, or check with SELECT before writing");
     }
     if (plugin && s->batch && s->level == 0) {
         return err_rule(err, ERR_POLICY, "sql.autocommit", NULL, "a plugin's SQL runs inside a command only");
@@ -297,8 +302,8 @@ static int doom(struct store *s, int rv)
     return rv;
 }
 
-int store_exec(struct store *s, const char *plugin, struct slice sql, const struct value *args, int nargs, int64_t *changes,
-               struct err *err)
+int store_exec(struct store *s, const char *plugin, struct slice sql, const struct value *args, int nargs,
+               int64_t *changes, struct err *err)
 {
     const struct statement st = {plugin, GUARD_COMMAND, sql, args, nargs, false};
     int64_t changed = 0;

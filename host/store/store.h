@@ -1,11 +1,16 @@
 /* The storage interface: what lanes may ask of a database, whichever driver answers.
  *
- * A store is one connection, owned by one thread (only store_interrupt may be called from another). The writer lane works in batches:
+ * A store is one connection, owned by one thread (only store_interrupt may be called from another). The writer lane
+ * works in batches:
  *
- *   batch_begin ─► (command_begin ─► exec/query … ─► command_end | command_abort)* ─► batch_commit ─► OK      replies may leave
- *                                                                                              ├─► RETRY   nothing happened: run it again
- *                                                                                              ├─► UNKNOWN ask store_command_find for each request
- *                                                                                              └─► FENCED  this lane lost its right: stop
+ *   batch_begin ─► (command_begin ─► exec/query … ─► command_end | command_abort)* ─► batch_commit
+ *                                                                                        │
+ *       OK       kept: replies may leave  ◄────────────────────────────────────────────────┤
+ *       RETRY    nothing happened: run it again  ◄─────────────────────────────────────────┤
+ *       UNKNOWN  ask store_command_find for each request  ◄────────────────────────────────┤
+ *       FENCED   this lane lost its right: stop  ◄─────────────────────────────────────────┤
+ *       LOST     a statement rolled it all back: run it again one command at a time  ◄─────┘
+ *
  * Readers: read_begin ─► query … ─► read_end; one snapshot in between.
  */
 #ifndef MUSTER_STORE_STORE_H
@@ -32,16 +37,16 @@ enum store_outcome {
 };
 
 struct store_options {
-    const char *path;         /* of the database file */
-    int cache_kib;            /* page cache; 0: driver's default */
-    int checkpoint_pages;     /* WAL pages before a checkpoint; 0: default (4000) */
-    int page_bytes;           /* of a file that is created now; 0: default (4096) */
-    const char *faults;       /* NULL, or faults to inject, see store/faulty.h: tests only */
-    bool unsafe_sql;          /* the linter lets everything pass (the authorizer does not): tests only */
+    const char *path;     /* of the database file */
+    int cache_kib;        /* page cache; 0: driver's default */
+    int checkpoint_pages; /* WAL pages before a checkpoint; 0: default (4000) */
+    int page_bytes;       /* of a file that is created now; 0: default (4096) */
+    const char *faults;   /* NULL, or faults to inject, see store/faulty.h: tests only */
+    bool unsafe_sql;      /* the linter lets everything pass (the authorizer does not): tests only */
 };
 
-/* Open one connection. The writer creates the file (mode 0600) and takes the data folder's lock: a second writer process is refused
- * with ERR_BUSY. Readers open read-only. 0 or ERR_IO naming the file. */
+/* Open one connection. The writer creates the file (mode 0600) and takes the data folder's lock: a second writer
+ * process is refused with ERR_BUSY. Readers open read-only. 0 or ERR_IO naming the file. */
 int store_open(const struct store_options *options, enum store_role role, struct store **out, struct err *err);
 void store_close(struct store *s); /* NULL is fine; an open batch is rolled back */
 
@@ -49,34 +54,38 @@ void store_close(struct store *s); /* NULL is fine; an open batch is rolled back
 int store_batch_begin(struct store *s, struct err *err);
 /* Is the batch's transaction still there? False after INSERT OR ROLLBACK and the like. */
 bool store_batch_alive(const struct store *s);
-int store_batch_commit(struct store *s, struct err *err); /* STORE_OK, RETRY, UNKNOWN, FENCED, LOST or an error (rolled back) */
+/* STORE_OK, RETRY, UNKNOWN, FENCED, LOST or an error (rolled back). The batch is over in any case. */
+int store_batch_commit(struct store *s, struct err *err);
 void store_batch_abort(struct store *s);
-/* Outside a batch, for instance when the lane has nothing to do: move the log's pages into the database file if at least `min_pages`
- * stand in it. (A commit does so by itself at options.checkpoint_pages, and then its batch waits for it.) Returns the pages that were
- * in the log, 0 when they were too few, or ERR_IO. */
+/* Outside a batch, for instance when the lane has nothing to do: move the log's pages into the database file if at
+ * least `min_pages` stand in it. (A commit does so by itself at options.checkpoint_pages, and then its batch waits
+ * for it.) Returns the pages that were in the log, 0 when they were too few, or ERR_IO. */
 int store_checkpoint(struct store *s, int min_pages, struct err *err);
 
-/* The idempotency key of a write, scoped to its user. key.len == 0: the request has none, and nothing is looked up or kept. */
+/* The idempotency key of a write, scoped to its user. key.len == 0: the request has none, and nothing is looked up
+ * or kept. */
 struct store_request {
     int64_t user_id;
-    struct slice key;            /* <= 200 bytes */
-    unsigned char hash[32];      /* SHA-256 of command and arguments */
-    int64_t at_ms;               /* when it was received */
+    struct slice key;       /* <= 200 bytes */
+    unsigned char hash[32]; /* SHA-256 of command and arguments */
+    int64_t at_ms;          /* when it was received */
 };
-/* Open the command's savepoint and look the request up: STORE_NEW, STORE_DONE with the stored canonical reply appended to `reply`,
- * or STORE_CONFLICT. After DONE and CONFLICT no savepoint is open. */
+/* Open the command's savepoint and look the request up: STORE_NEW, STORE_DONE with the stored canonical reply
+ * appended to `reply`, or STORE_CONFLICT. After DONE and CONFLICT no savepoint is open. */
 int store_command_begin(struct store *s, const struct store_request *request, struct buf *reply, struct err *err);
 /* Keep `reply` under the request's key and release the savepoint. 0, STORE_LOST, or an error (then abort). */
 int store_command_end(struct store *s, const struct store_request *request, struct slice reply, struct err *err);
-/* Roll back to the savepoint, nested ones too. 0 or STORE_LOST. Open cursors are closed by both, and their pointers are dead then. */
+/* Roll back to the savepoint, nested ones too. 0 or STORE_LOST. Open cursors are closed by both, and their pointers
+ * are dead then. */
 int store_command_abort(struct store *s);
 /* Outside a batch, after UNKNOWN: STORE_DONE with the reply, STORE_CONFLICT or STORE_NEW (it never happened). */
 int store_command_find(struct store *s, const struct store_request *request, struct buf *reply, struct err *err);
 /* A nested savepoint around a call of another plugin's write command; nesting <= 16. `keep` false rolls it back. */
 int store_nested_begin(struct store *s, struct err *err);
-int store_nested_end(struct store *s, bool keep, struct err *err); /* 0 or STORE_LOST; ERR_STATE: doomed, so it was rolled back */
-/* Delete at most `limit` kept replies of requests received before `before_ms`, oldest first. In a batch, outside a command.
- * Returns how many went, or an error. */
+/* 0 or STORE_LOST; ERR_STATE: to be kept but doomed, so it was rolled back. */
+int store_nested_end(struct store *s, bool keep, struct err *err);
+/* Delete at most `limit` kept replies of requests received before `before_ms`, oldest first. In a batch, outside a
+ * command. Returns how many went, or an error. */
 int store_done_expire(struct store *s, int64_t before_ms, int limit, struct err *err);
 
 /* -- the readers' snapshot -- */
@@ -84,15 +93,16 @@ int store_read_begin(struct store *s, struct err *err);
 void store_read_end(struct store *s);
 
 /* -- statements; a plugin's only inside a batch's command or a read -- */
-/* `plugin` NULL: the host's own SQL, trusted; outside of a batch or read it is a transaction by itself. Otherwise the guard holds (see store/guard.h): the linter at the first use of each text,
- * the authorizer when it is prepared, and no statement at all while no transaction is open (ERR_POLICY).
- * Arguments bind to `?` in order; too few or too many are ERR_ARG. SQL errors: ERR_CONFLICT for a broken constraint (rule
- * "sql.constraint"), ERR_TIMEOUT when interrupted, ERR_LIMIT for rows or bytes beyond the limits, ERR_ARG for bad SQL ("sql.type" for a
- * value of the wrong type, "sql.overflow").
- * Any error dooms the command (or nested call) it happened in: what follows there is ERR_STATE "sql.doomed" until it is rolled back.
- * A writing statement with RETURNING has run to its end when store_query returns; its rows are kept for the cursor. */
-int store_exec(struct store *s, const char *plugin, struct slice sql, const struct value *args, int nargs, int64_t *changes,
-               struct err *err);
+/* `plugin` NULL: the host's own SQL, trusted; outside of a batch or read it is a transaction by itself. Otherwise
+ * the guard holds (see store/guard.h): the linter at the first use of each text, the authorizer when it is prepared,
+ * and no statement at all while no transaction is open (ERR_POLICY). Arguments bind to `?` in order; too few or too
+ * many are ERR_ARG. SQL errors: ERR_CONFLICT for a broken constraint (rule "sql.constraint"), ERR_TIMEOUT when
+ * interrupted, ERR_LIMIT for rows or bytes beyond the limits, ERR_ARG for bad SQL ("sql.type" for a value of the
+ * wrong type, "sql.overflow"). Any error dooms the command (or nested call) it happened in: what follows there is
+ * ERR_STATE "sql.doomed" until it is rolled back. A writing statement with RETURNING has run to its end when
+ * store_query returns; its rows are kept for the cursor. */
+int store_exec(struct store *s, const char *plugin, struct slice sql, const struct value *args, int nargs,
+               int64_t *changes, struct err *err);
 int store_query(struct store *s, const char *plugin, struct slice sql, const struct value *args, int nargs,
                 struct cursor **out, struct err *err);
 /* Next row: 1, 0 at the end, or an error. Values are valid until the next step. */
@@ -100,8 +110,9 @@ int cursor_step(struct cursor *c, struct err *err);
 int cursor_columns(const struct cursor *c);
 const char *cursor_name(const struct cursor *c, int column);
 void cursor_value(struct cursor *c, int column, struct value *out); /* NULL, INT, DOUBLE, TEXT or BLOB */
-void cursor_close(struct cursor *c);                                 /* NULL is fine */
-/* First column of the first row into `out` (VALUE_NULL when no row); text is copied to `keep`, replacing its content. 1 row found, 0 none, or an error. */
+void cursor_close(struct cursor *c);                                /* NULL is fine */
+/* First column of the first row into `out` (VALUE_NULL when no row); text is copied to `keep`, replacing its
+ * content. 1 row found, 0 none, or an error. */
 int store_value(struct store *s, const char *plugin, struct slice sql, const struct value *args, int nargs,
                 struct value *out, struct buf *keep, struct err *err);
 /* Run host SQL given as a C string with integer/text values; a shorthand of store_exec for the host. */

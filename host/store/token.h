@@ -24,9 +24,10 @@ struct token {
     bool joined;       /* no blank or comment before it */
 };
 
-/* The token at the beginning of `*rest`, which moves past it. Blanks and comments are skipped; TOKEN_END when nothing is left.
- * `depth` is left to the caller. Follows the SQLite tokenizer (sqlite.org/lang_keywords, lang_comment), stricter where PostgreSQL
- * reads the same bytes otherwise: a comment inside a comment, [name] and `name` are TOKEN_BAD. */
+/* The token at the beginning of `*rest`, which moves past it. Blanks and comments are skipped; TOKEN_END when
+ * nothing is left. `depth` is left to the caller. Follows the SQLite tokenizer (sqlite.org/lang_keywords,
+ * lang_comment), stricter where PostgreSQL reads the same bytes otherwise: a comment inside a comment, [name] and
+ * `name` are TOKEN_BAD. */
 struct token token_next(struct slice *rest);
 
 /* Is it this keyword (given in lower case), unquoted? */

@@ -1,5 +1,5 @@
-/* Any bytes as SQL: the linter and the cutter must end, stay inside the text, and agree with each other; and what the linter lets pass,
- * the database must survive under the authorizer. */
+/* Any bytes as SQL: the linter and the cutter must end, stay inside the text, and agree with each other; and what
+ * the linter lets pass, the database must survive under the authorizer. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,8 +10,9 @@
 #include "store/migrate.h"
 #include "store/store.h"
 
-static const char tables[] = "CREATE TABLE notes_note(id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE, size INTEGER) STRICT;"
-                             "CREATE TABLE notes_part(id INTEGER PRIMARY KEY, note INTEGER REFERENCES notes_note(id)) STRICT;";
+static const char tables[] =
+    "CREATE TABLE notes_note(id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE, size INTEGER) STRICT;"
+    "CREATE TABLE notes_part(id INTEGER PRIMARY KEY, note INTEGER REFERENCES notes_note(id)) STRICT;";
 
 static char folder[] = "/tmp/muster-guard-fuzz-XXXXXX";
 
@@ -40,7 +41,8 @@ static struct store *open_once(void)
     atexit(clean_up);
     snprintf(path, sizeof(path), "%s/muster.db", folder);
     const struct store_options options = {.path = path};
-    if (store_open(&options, STORE_WRITER, &s, NULL) < 0 || migrate_host(s, NULL) < 0 || migrate(s, "notes", &m, 1, NULL) < 0 ||
+    if (store_open(&options, STORE_WRITER, &s, NULL) < 0 || migrate_host(s, NULL) < 0 ||
+        migrate(s, "notes", &m, 1, NULL) < 0 ||
         store_run(s, "INSERT INTO muster_user(name, methods, created_at) VALUES('root', '', 0)", NULL, 0, NULL) < 0) {
         abort();
     }
@@ -68,7 +70,8 @@ static void run(struct slice sql)
     if (!store_batch_alive(s) || store_command_abort(s) != 0) {
         abort();
     }
-    if (store_value(s, NULL, SLICE("SELECT count(*) FROM muster_user WHERE name = 'root'"), NULL, 0, &users, &keep, NULL) != 1 ||
+    if (store_value(s, NULL, SLICE("SELECT count(*) FROM muster_user WHERE name = 'root'"), NULL, 0, &users, &keep,
+                    NULL) != 1 ||
         users.i != 1) {
         abort();
     }

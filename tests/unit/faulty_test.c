@@ -34,8 +34,16 @@ static void script_counts_the_calls_of_each_kind(void **state)
 
 static void bad_scripts_are_refused(void **state)
 {
-    static const char *const bad[] = {"commit",          "commit-retry",    "commit-retry@0", "commit-retry@-1", "commit-retry@x",
-                                      "commit-retry@1x", "commit-retries@1", "@1",            ",",               "exec-full@1,,exec-full@2"};
+    static const char *const bad[] = {"commit",
+                                      "commit-retry",
+                                      "commit-retry@0",
+                                      "commit-retry@-1",
+                                      "commit-retry@x",
+                                      "commit-retry@1x",
+                                      "commit-retries@1",
+                                      "@1",
+                                      ",",
+                                      "exec-full@1,,exec-full@2"};
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct faults *f = NULL;
@@ -122,9 +130,9 @@ static void commit_outcome_tells_the_truth(void **state)
         int outcome;
         int found;
     } rows[] = {
-        {"commit-retry@1", STORE_RETRY, STORE_NEW},    {"commit-unknown@1", STORE_UNKNOWN, STORE_DONE},
-        {"commit-lost@1", STORE_UNKNOWN, STORE_NEW},   {"commit-fenced@1", STORE_FENCED, STORE_NEW},
-        {"commit-io@1", ERR_IO, STORE_NEW},            {"commit-retry@2", STORE_OK, STORE_DONE},
+        {"commit-retry@1", STORE_RETRY, STORE_NEW},  {"commit-unknown@1", STORE_UNKNOWN, STORE_DONE},
+        {"commit-lost@1", STORE_UNKNOWN, STORE_NEW}, {"commit-fenced@1", STORE_FENCED, STORE_NEW},
+        {"commit-io@1", ERR_IO, STORE_NEW},          {"commit-retry@2", STORE_OK, STORE_DONE},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -31,9 +31,11 @@ static const struct row lint_rows[] = {
     {"INSERT INTO notes_note(text) VALUES(?) ON CONFLICT DO NOTHING;", NULL},
     {"UPDATE notes_note SET size = p.n FROM notes_part p WHERE p.note = notes_note.id", NULL},
     {"DELETE FROM notes_note WHERE id IN (SELECT id FROM notes_note ORDER BY id LIMIT 5)", NULL},
-    {"SELECT count(*) FILTER (WHERE size > 1), row_number() OVER (ORDER BY id) FROM notes_note GROUP BY id HAVING count(*) > 1", NULL},
+    {"SELECT count(*) FILTER (WHERE size > 1), row_number() OVER (ORDER BY id) FROM notes_note GROUP BY id HAVING count(*) > 1",
+     NULL},
     {"SELECT replace(text, 'a', 'b'), coalesce(size, 0), nullif(size, 1), CAST(size AS TEXT) FROM notes_note", NULL},
-    {"SELECT a.id FROM notes_note a LEFT JOIN notes_part b ON a.id = b.note WHERE b.id IS NULL AND a.size IS NOT NULL", NULL},
+    {"SELECT a.id FROM notes_note a LEFT JOIN notes_part b ON a.id = b.note WHERE b.id IS NULL AND a.size IS NOT NULL",
+     NULL},
     {"SELECT 1 WHERE 'a' IS NOT DISTINCT FROM 'b' AND TRUE IS TRUE AND 1 = 1", NULL},
     {"SELECT 'it''s -- no comment', \"text\" /* one ; comment */ FROM notes_note -- the end", NULL},
     {"SELECT min(size), max(size), max(coalesce(size, 1)) FROM notes_note", NULL},
@@ -136,7 +138,8 @@ static const struct row lint_rows[] = {
 };
 
 static const struct row migration_rows[] = {
-    {"CREATE TABLE notes_x(id INTEGER PRIMARY KEY, a TEXT NOT NULL DEFAULT '', b REAL, c BLOB, CHECK (length(a) < 9)) STRICT", NULL},
+    {"CREATE TABLE notes_x(id INTEGER PRIMARY KEY, a TEXT NOT NULL DEFAULT '', b REAL, c BLOB, CHECK (length(a) < 9)) STRICT",
+     NULL},
     {"CREATE INDEX notes_i ON notes_x(lower(a)) WHERE b > 1;", NULL},
     {"CREATE UNIQUE INDEX IF NOT EXISTS notes_i ON notes_x(a)", NULL},
     {"ALTER TABLE notes_x ADD COLUMN d TEXT", NULL},
@@ -173,7 +176,8 @@ static void check_lint(const struct row *rows, size_t count, enum guard_use use)
         struct err err = {0};
         int rv = guard_lint(slice_of(rows[i].sql), use, &err);
         if (rv != (rows[i].rule ? ERR_POLICY : 0) || strcmp(err.rule, rows[i].rule ? rows[i].rule : "") != 0) {
-            fail_msg("%s: expected %s, got %s: %s", rows[i].sql, rows[i].rule ? rows[i].rule : "nothing", err.rule, err.text);
+            fail_msg("%s: expected %s, got %s: %s", rows[i].sql, rows[i].rule ? rows[i].rule : "nothing", err.rule,
+                     err.text);
         }
     }
 }
@@ -189,7 +193,8 @@ static void refusal_says_what_to_write_instead(void **state)
 {
     struct err err = {0};
     (void)state;
-    assert_int_equal(guard_lint(SLICE("INSERT OR IGNORE INTO notes_note(text) VALUES(?)"), GUARD_COMMAND, &err), ERR_POLICY);
+    assert_int_equal(guard_lint(SLICE("INSERT OR IGNORE INTO notes_note(text) VALUES(?)"), GUARD_COMMAND, &err),
+                     ERR_POLICY);
     assert_non_null(strstr(err.text, "ON CONFLICT"));
     assert_int_equal(guard_lint(SLICE("SELECT ifnull(a, b) FROM notes_note"), GUARD_COMMAND, &err), ERR_POLICY);
     assert_non_null(strstr(err.text, "coalesce"));
@@ -217,7 +222,8 @@ static void long_statements_are_refused(void **state)
 
 static void statements_are_cut_at_semicolons(void **state)
 {
-    const char *sql = "CREATE TABLE a(b TEXT DEFAULT ';'); -- a ; here\n /* ; */ INSERT INTO a VALUES('x;''y') ;\n -- end\n";
+    const char *sql =
+        "CREATE TABLE a(b TEXT DEFAULT ';'); -- a ; here\n /* ; */ INSERT INTO a VALUES('x;''y') ;\n -- end\n";
     struct slice rest = slice_of(sql);
     (void)state;
     size_t first = guard_statement(rest);
@@ -261,9 +267,11 @@ static const struct row authorizer_rows[] = {
     {"SELECT code, path, parent FROM muster_unit", NULL},
     {"SELECT count(*) FROM muster_unit", NULL},
     {"WITH open_list AS (SELECT id FROM notes_note) SELECT count(*) FROM open_list", NULL},
-    {"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3) SELECT sum(i), min(i), avg(i) FROM n", NULL},
+    {"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3) SELECT sum(i), min(i), avg(i) FROM n",
+     NULL},
     {"SELECT count(*) FROM (SELECT 1 AS a) AS b", NULL},
-    {"SELECT rank() OVER (ORDER BY id), lag(id) OVER (ORDER BY id), first_value(id) OVER (ORDER BY id) FROM notes_note", NULL},
+    {"SELECT rank() OVER (ORDER BY id), lag(id) OVER (ORDER BY id), first_value(id) OVER (ORDER BY id) FROM notes_note",
+     NULL},
     {"SELECT substr(text, 1), length(text), upper(text), lower(text), abs(1), round(1.5), trim(text), replace(text, 'a', 'b') FROM notes_note",
      NULL},
     {"SELECT id FROM muster_unit", "sql.table"},
@@ -334,9 +342,10 @@ struct place {
     struct store *s;
 };
 
-static const char tables[] = "CREATE TABLE notes_note(id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE, size INTEGER) STRICT;"
-                             "CREATE TABLE notes_part(id INTEGER PRIMARY KEY, note INTEGER) STRICT;"
-                             "CREATE TABLE notes_plain(a TEXT) STRICT;";
+static const char tables[] =
+    "CREATE TABLE notes_note(id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE, size INTEGER) STRICT;"
+    "CREATE TABLE notes_part(id INTEGER PRIMARY KEY, note INTEGER) STRICT;"
+    "CREATE TABLE notes_plain(a TEXT) STRICT;";
 static const char other[] = "CREATE TABLE other_thing(id INTEGER PRIMARY KEY, secret TEXT) STRICT;";
 
 static int set_up(void **state)
@@ -401,7 +410,8 @@ static void authorizer_looks_again_after_a_change_of_schema(void **state)
         assert_int_equal(store_batch_begin(p->s, &err), STORE_OK);
         assert_int_equal(store_command_begin(p->s, &plain, NULL, NULL), STORE_NEW);
         assert_int_equal(store_exec(p->s, "notes", sql, NULL, 0, NULL, &err), 0);
-        assert_int_equal(store_exec(p->s, "notes", SLICE("SELECT secret FROM other_thing"), NULL, 0, NULL, &err), ERR_POLICY);
+        assert_int_equal(store_exec(p->s, "notes", SLICE("SELECT secret FROM other_thing"), NULL, 0, NULL, &err),
+                         ERR_POLICY);
         assert_int_equal(store_command_abort(p->s), 0);
         assert_int_equal(store_batch_commit(p->s, &err), STORE_OK);
         assert_int_equal(store_run(p->s, "CREATE TABLE IF NOT EXISTS notes_late(a TEXT) STRICT", NULL, 0, &err), 0);
@@ -416,10 +426,12 @@ static void host_is_trusted_between_plugin_statements(void **state)
     struct err err = {0};
     assert_int_equal(store_batch_begin(p->s, &err), STORE_OK);
     assert_int_equal(store_command_begin(p->s, &plain, NULL, NULL), STORE_NEW);
-    assert_int_equal(store_exec(p->s, "notes", SLICE("INSERT INTO notes_note(text) VALUES('a')"), NULL, 0, NULL, &err), 0);
+    assert_int_equal(store_exec(p->s, "notes", SLICE("INSERT INTO notes_note(text) VALUES('a')"), NULL, 0, NULL, &err),
+                     0);
     assert_int_equal(store_run(p->s, "UPDATE muster_setting SET value = 'x'", NULL, 0, &err), 0);
     assert_int_equal(store_run(p->s, "SELECT name FROM sqlite_schema", NULL, 0, &err), 0);
-    assert_int_equal(store_exec(p->s, "notes", SLICE("SELECT value FROM muster_setting"), NULL, 0, NULL, &err), ERR_POLICY);
+    assert_int_equal(store_exec(p->s, "notes", SLICE("SELECT value FROM muster_setting"), NULL, 0, NULL, &err),
+                     ERR_POLICY);
     assert_int_equal(store_command_abort(p->s), 0);
     assert_int_equal(store_batch_commit(p->s, &err), STORE_OK);
 }

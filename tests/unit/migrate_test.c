@@ -68,13 +68,15 @@ static int64_t objects(struct place *p)
     return number(p, "SELECT count(*) FROM sqlite_schema");
 }
 
-static const char first[] = "-- The notes.\nCREATE TABLE notes_note(id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT;\n"
-                            "CREATE INDEX notes_by_text ON notes_note(text);\nINSERT INTO notes_note(text) VALUES('; first');\n";
+static const char first[] =
+    "-- The notes.\nCREATE TABLE notes_note(id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT;\n"
+    "CREATE INDEX notes_by_text ON notes_note(text);\nINSERT INTO notes_note(text) VALUES('; first');\n";
 static const char second[] = "ALTER TABLE notes_note ADD COLUMN size INTEGER NOT NULL DEFAULT 0 CHECK (size > -1);\n"
                              "UPDATE notes_note SET size = length(text);";
-static const char third[] = "ALTER TABLE notes_note RENAME COLUMN size TO length;\nALTER TABLE notes_note DROP COLUMN length;\n"
-                            "DROP INDEX notes_by_text;\nALTER TABLE notes_note RENAME TO notes_entry;\n"
-                            "CREATE UNIQUE INDEX notes_entry_text ON notes_entry(lower(text)) WHERE id > 0";
+static const char third[] =
+    "ALTER TABLE notes_note RENAME COLUMN size TO length;\nALTER TABLE notes_note DROP COLUMN length;\n"
+    "DROP INDEX notes_by_text;\nALTER TABLE notes_note RENAME TO notes_entry;\n"
+    "CREATE UNIQUE INDEX notes_entry_text ON notes_entry(lower(text)) WHERE id > 0";
 
 static void each_is_applied_once_and_in_order(void **state)
 {
@@ -96,11 +98,16 @@ static void host_has_all_its_tables(void **state)
     struct place *p = *state;
     assert_int_equal(migrate_host(p->s, &p->err), 1);
     assert_int_equal(migrate_host(p->s, &p->err), 0);
-    assert_int_equal(number(p, "SELECT count(*) FROM sqlite_schema WHERE name IN ('muster_user', 'muster_cert', 'muster_token', 'muster_role', "
-                               "'muster_grant', 'muster_unit', 'muster_done', 'muster_audit', 'muster_series', 'muster_setting', 'muster_event')"),
-                     11);
-    assert_int_equal(number(p, "SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND strict = 0 "
-                               "AND name <> 'sqlite_schema'"), 0);
+    assert_int_equal(
+        number(
+            p,
+            "SELECT count(*) FROM sqlite_schema WHERE name IN ('muster_user', 'muster_cert', 'muster_token', 'muster_role', "
+            "'muster_grant', 'muster_unit', 'muster_done', 'muster_audit', 'muster_series', 'muster_setting', 'muster_event')"),
+        11);
+    assert_int_equal(
+        number(p, "SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND strict = 0 "
+                  "AND name <> 'sqlite_schema'"),
+        0);
 }
 
 static void edited_migration_is_a_conflict(void **state)
@@ -140,8 +147,10 @@ static void numbers_have_no_holes(void **state)
 static void failed_migration_changes_nothing(void **state)
 {
     struct place *p = *state;
-    const struct migration list[] = {step(1, first), step(2, "ALTER TABLE notes_note ADD COLUMN a TEXT;\n\n-- here\nINSERT INTO\n nowhere VALUES(1);"),
-                                     step(3, third)};
+    const struct migration list[] = {
+        step(1, first),
+        step(2, "ALTER TABLE notes_note ADD COLUMN a TEXT;\n\n-- here\nINSERT INTO\n nowhere VALUES(1);"),
+        step(3, third)};
     assert_int_equal(migrate(p->s, "notes", list, 3, &p->err), ERR_ARG);
     assert_non_null(strstr(p->err.text, "002_second of notes, line 4"));
     assert_int_equal(objects(p), 0);
@@ -202,8 +211,10 @@ static void references_among_own_tables_are_fine(void **state)
 {
     struct place *p = *state;
     const struct migration list[] = {
-        step(1, first), step(2, "CREATE TABLE notes_part(id INTEGER PRIMARY KEY, note INTEGER NOT NULL REFERENCES notes_note(id)) STRICT;"
-                                "INSERT INTO notes_part(note) SELECT id FROM notes_note")};
+        step(1, first),
+        step(2,
+             "CREATE TABLE notes_part(id INTEGER PRIMARY KEY, note INTEGER NOT NULL REFERENCES notes_note(id)) STRICT;"
+             "INSERT INTO notes_part(note) SELECT id FROM notes_note")};
     assert_int_equal(migrate(p->s, "notes", list, 2, &p->err), 2);
     assert_int_equal(number(p, "SELECT count(*) FROM notes_part"), 1);
 }
