@@ -2,7 +2,7 @@
 --- What a Lua plugin of Muster meets: the typed stubs for lua-language-server, and the one source of the Lua manual.
 ---
 --- A plugin is a folder `plugins/NAME/` with `manifest.lua` (a table of data), `init.lua` (returns a muster.Plugin),
---- more modules (`require "NAME.module"`), `migrations/NNN_words.sql`, `locale/zh-CN.lua` (English format → Chinese format)
+--- more modules (`require "NAME.module"`), `migrations/NNN_words.sql`, `locale/zh-CN.lua` (English → Chinese format)
 --- and `tests/*.session`. There is one Lua state per plugin and lane: keep nothing in Lua variables between commands.
 --- There are the base functions, string, table, math (without random), utf8, coroutine, and `muster`; no io, os, debug.
 
