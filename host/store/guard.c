@@ -13,7 +13,7 @@
  * tables a statement touches is the authorizer's question (sqlite_guard.c). */
 
 #define MAX_TOKENS 20000
-#define MAX_SQL_BYTES (256 * 1024)
+#define MAX_LINT_BYTES (256 * 1024)
 
 /* One statement as tokens; three END tokens stand behind the last, so that looking ahead needs no check. */
 struct text {
@@ -211,12 +211,13 @@ static int check_limit(const struct token *t, struct err *err)
     if (token_is_op(t + 1, "-")) {
         return refuse(err, "sql.limit", t, "a negative LIMIT is SQLite's own; leave LIMIT out");
     }
+    /* As far as the next word: OFFSET, RETURNING, ON CONFLICT … have commas of their own. */
     for (const struct token *in = t + 1; in->kind != TOKEN_END && in->depth >= t->depth; in++) {
+        if (in->kind == TOKEN_WORD && in->depth == t->depth) {
+            break;
+        }
         if (token_is_op(in, ",") && in->depth == t->depth) {
             return refuse(err, "sql.limit", t, "write LIMIT n OFFSET m");
-        }
-        if (token_is_op(in, ")") && in->depth < t->depth) {
-            break;
         }
     }
     return 0;
@@ -359,8 +360,8 @@ static int cut(struct slice sql, struct text *x, struct err *err)
     int depth = 0;
     struct token t;
     *x = (struct text){NULL, 0};
-    if (sql.len > MAX_SQL_BYTES) {
-        return err_rule(err, ERR_POLICY, "sql.length", NULL, "a statement has at most %d bytes", MAX_SQL_BYTES);
+    if (sql.len > MAX_LINT_BYTES) {
+        return err_rule(err, ERR_POLICY, "sql.length", NULL, "a statement has at most %d bytes", MAX_LINT_BYTES);
     }
     do {
         t = token_next(&sql);
