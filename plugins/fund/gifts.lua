@@ -226,7 +226,7 @@ commands["fund.refund"] = {
     common.check_rev(call, gift, rev)
     if gift.state == "receipted" then
       call:fail("STATE", { rule = "fund.receipted", state = gift.state, allowed = "fund.receipt.void" },
-        "receipt %s must be voided before gift %s is paid back", gift.receipt, no)
+        "receipt %s must be voided (fund.receipt.void) before gift %s is paid back", gift.receipt, no)
     end
     local whole = machines.gift:check(call, gift, "refund", { reason = reason })
     local net = gift.amount_fen - gift.refunded_fen

@@ -44,7 +44,7 @@ local function check_issue(call, gift, ref)
   local batch = gift.batch and call.db:value("SELECT state FROM fund_batch WHERE no = ?", gift.batch)
   if gift.state == "remitted" and batch ~= "confirmed" then
     call:fail("STATE", { rule = "fund.not_confirmed", state = gift.state, allowed = "fund.confirm" },
-      "gift %s was sent on but its arrival is not confirmed", gift.no)
+      "gift %s was sent on but its arrival is not confirmed; fund.confirm comes first", gift.no)
   end
   if gift.route == "centre" and not ref then
     call:fail("POLICY", { rule = "fund.centre_receipt", arg = "ref" },

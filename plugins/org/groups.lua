@@ -84,7 +84,7 @@ local function active_group(call, unit)
   return call.db:row([[SELECT id, unit, formed_on, dissolved_on, basis, state, rev FROM org_group
     WHERE unit = ? AND dissolved_on IS NULL]], unit)
     or call:fail("NOTFOUND", { rule = "org.no_group", arg = "unit", allowed = "org.group.form" },
-      "unit %s has no leading group", unit)
+      "unit %s has no leading group; org.group.form makes one", unit)
 end
 
 local function people_on(call, group, head, day)
@@ -149,7 +149,7 @@ commands["org.group.form"] = {
     if last then
       call:fail("CONFLICT",
         { rule = "org.group_exists", arg = "unit", allowed = "org.group.change, org.group.dissolve" },
-        "unit %s has a leading group since %s", unit, last.formed_on)
+        "unit %s has a leading group since %s; org.group.change changes it", unit, last.formed_on)
     end
     local id = call.db:value([[INSERT INTO org_group (unit, formed_on, basis, state, at, rev) VALUES (?, ?, ?, ?, ?, 1)
       RETURNING id]], unit, day, basis, group_machine.initial, call.now)
@@ -212,7 +212,7 @@ commands["org.group.get"] = {
     local group = group_on(call, unit, day)
     if not group then
       call:fail("NOTFOUND", { rule = "org.no_group", arg = "unit", allowed = "org.group.form" },
-        "unit %s has no leading group", unit)
+        "unit %s has no leading group; org.group.form makes one", unit)
     end
     local out = shown(call, group, day)
     out.heads = call.db:rows([[SELECT x.person, p.name, x.title, x.from_day, x.to_day FROM org_group_person x

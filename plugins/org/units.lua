@@ -55,7 +55,7 @@ local function open_span(call, unit, day)
     WHERE unit = ? AND to_day IS NULL]], unit.code)
   if not span then
     call:fail("STATE", { rule = "org.unit_closed", state = unit.state, allowed = "org.unit.reopen" },
-      "unit %s is closed", unit.code)
+      "unit %s is closed; org.unit.reopen opens it again", unit.code)
   end
   common.check_end(call, span, day)
   return span
@@ -166,7 +166,7 @@ commands["org.unit.close"] = {
       local names = {}
       for i, child in ipairs(children) do names[i] = child.unit end
       call:fail("STATE", { rule = "org.open_children", state = "open", allowed = "org.unit.move, org.unit.close" },
-        "unit %s still has open units: %s", code, table.concat(names, ", "))
+        "unit %s still has open units, to be moved or closed first: %s", code, table.concat(names, ", "))
     end
     end_span(call, span, day, reason)
     call.db:run("UPDATE org_unit SET state = 'closed', rev = rev + 1 WHERE code = ?", code)

@@ -27,7 +27,7 @@ return {
   ["gift %s is of the same donor, amount and day; if this is another, send confirm=1"] =
     "已有同一捐款人、同日、同额的 %s；如确为另一笔，请加 confirm=1",
   ["fund %s takes gifts of %s yuan or more"] = "项目 %s 单笔最低 %s 元",
-  ["receipt %s must be voided before gift %s is paid back"] = "须先作废收据 %s，才能退还捐款 %s",
+  ["receipt %s must be voided (fund.receipt.void) before gift %s is paid back"] = "须先作废收据 %s（fund.receipt.void），才能退还捐款 %s",
   ["%s yuan are left of gift %s, so %s yuan cannot be paid back"] = "可退余额 %s 元（捐款 %s），不能退 %s 元",
   ["a refund is dated from %s to %s, not %s"] = "退款日期须在 %s 至 %s 之间，不能是 %s",
   -- donors
@@ -47,7 +47,7 @@ return {
   ["batches must be of one fund, each named once"] = "各批次须属同一项目，且不得重复",
   ["batch %s goes to %s, not to %s"] = "批次 %s 的去向为 %s，不是 %s",
   -- receipts
-  ["gift %s was sent on but its arrival is not confirmed"] = "捐款 %s 已上缴，尚未确认到账",
+  ["gift %s was sent on but its arrival is not confirmed; fund.confirm comes first"] = "捐款 %s 已上缴，尚未确认到账，请先办理 fund.confirm",
   ["gift %s went to the centre, which issues the receipt: give its number as ref"] =
     "捐款 %s 已上缴中央，收据由中央开具：请以 ref 填写其编号",
   -- goods
