@@ -1,6 +1,13 @@
-/* hiredis over TLS against Muster: sign-in by certificate, typed replies in both protocols, errors, a pipeline of 1,000. */
+/* hiredis against Muster: sign-in by certificate, typed replies, errors, a pipeline of 1,000. With hiredis 1.0 or newer over TLS in both
+ * protocols (`PORT DATA`); with an older one, which has neither TLS nor RESP3, through a tunnel (`SOCKET`). */
 #include <hiredis/hiredis.h>
+#ifdef WITH_TLS
 #include <hiredis/hiredis_ssl.h>
+#define PROTO_MAX 3
+#else
+#define PROTO_MAX 2
+#define REDIS_REPLY_MAP REDIS_REPLY_ARRAY
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,21 +22,40 @@ static void check(int ok, const char *claim)
     }
 }
 
-static redisContext *open_connection(int port, const char *data)
+static void require(const redisContext *c)
+{
+    if (c == NULL || c->err != 0) {
+        fprintf(stderr, "cannot connect: %s\n", c != NULL ? c->errstr : "no memory");
+        exit(1);
+    }
+}
+
+#ifdef WITH_TLS
+static redisContext *open_connection(char **argv)
 {
     char ca[500], cert[500], key[500];
     redisSSLContextError why = REDIS_SSL_CTX_NONE;
-    snprintf(ca, sizeof ca, "%s/ca.pem", data);
-    snprintf(cert, sizeof cert, "%s/admin.pem", data);
-    snprintf(key, sizeof key, "%s/admin.key", data);
+    snprintf(ca, sizeof ca, "%s/ca.pem", argv[2]);
+    snprintf(cert, sizeof cert, "%s/admin.pem", argv[2]);
+    snprintf(key, sizeof key, "%s/admin.key", argv[2]);
+    redisInitOpenSSL();
     redisSSLContext *ssl = redisCreateSSLContext(ca, NULL, cert, key, "localhost", &why);
-    redisContext *c = redisConnect("127.0.0.1", port);
-    if (ssl == NULL || c == NULL || c->err != 0 || redisInitiateSSLWithContext(c, ssl) != REDIS_OK) {
-        fprintf(stderr, "cannot connect: %s\n", ssl == NULL ? redisSSLContextGetError(why) : c != NULL ? c->errstr : "no memory");
+    redisContext *c = redisConnect("127.0.0.1", atoi(argv[1]));
+    require(c);
+    if (ssl == NULL || redisInitiateSSLWithContext(c, ssl) != REDIS_OK) {
+        fprintf(stderr, "TLS: %s\n", ssl == NULL ? redisSSLContextGetError(why) : c->errstr);
         exit(1);
     }
     return c;
 }
+#else
+static redisContext *open_connection(char **argv)
+{
+    redisContext *c = redisConnectUnix(argv[1]);
+    require(c);
+    return c;
+}
+#endif
 
 static redisReply *call(redisContext *c, const char *command, const char *arg)
 {
@@ -81,11 +107,10 @@ static void pipeline(redisContext *c)
 
 int main(int argc, char **argv)
 {
-    if (argc != 3)
+    if (argc < PROTO_MAX)
         return 2;
-    redisInitOpenSSL();
-    for (int proto = 2; proto <= 3; proto++) {
-        redisContext *c = open_connection(atoi(argv[1]), argv[2]);
+    for (int proto = 2; proto <= PROTO_MAX; proto++) {
+        redisContext *c = open_connection(argv);
         redisReply *r = call(c, proto == 3 ? "HELLO 3" : "HELLO 2", NULL);
         check(r->type == (proto == 3 ? REDIS_REPLY_MAP : REDIS_REPLY_ARRAY), "HELLO answers in the protocol asked for");
         freeReplyObject(r);

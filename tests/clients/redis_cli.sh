@@ -20,7 +20,7 @@ expect "a read" hello "$(admin echo.say hello)"
 expect "named arguments" hello "$(admin echo.say text=hello)"
 expect "a write" 1 "$(admin notes.add 'text=one note')"
 expect "a list in RESP2" "one note" "$(admin notes.list)"
-expect "a list in RESP3 is a map" '"text" => "one note"' "$(admin -3 notes.list)"
+expect "a list in RESP3 is a map" '"text" => "one note"' "$(admin -3 --no-raw notes.list)"
 expect "an error" "NOTFOUND" "$(admin notes.delete 99)"
 expect "an unknown command" "ERR unknown command" "$(admin GET x)"
 expect "COMMAND COUNT" "" "$(admin COMMAND COUNT | grep -E '^(\(integer\) )?[0-9]+$' || echo missing)"
@@ -36,8 +36,9 @@ expect "wrong password" "WRONGPASS" "$(rc --user clerk --pass nonsense --no-auth
 expect "not allowed" "NOPERM" "$(rc --user clerk --pass correct-horse-9 --no-auth-warning audit.tail)"
 expect "the password is not in the audit" "***" "$(admin audit.tail)"
 lacks "the password is not in the audit" "correct-horse" "$(admin audit.tail)"
-# The interactive program asks for COMMAND DOCS to complete and help.
-expect "help" "notes.add" "$(printf 'help notes.add\nquit\n' | admin)"
+# The interactive program asks for COMMAND DOCS to complete and help. It reads keys from a terminal: Enter is a carriage return.
+expect "help" "summary:" "$( (sleep 1; printf 'help notes.add\r'; sleep 1; printf 'quit\r'; sleep 1) | timeout 20 script -qec "redis-cli --tls \
+  --cacert $MUSTER_DATA/ca.pem --cert $MUSTER_DATA/admin.pem --key $MUSTER_DATA/admin.key -p $MUSTER_PORT" /dev/null)"
 i=0
 while [ $i -lt 200 ]; do echo "notes.add text=piped-$i"; i=$((i + 1)); done >"${TMPDIR:-/tmp}/pipe.$$"
 admin <"${TMPDIR:-/tmp}/pipe.$$" >/dev/null
