@@ -126,7 +126,8 @@ commands["org.branch.join"] = {
       WHERE person = ? AND (to_day IS NULL OR to_day > ?) ORDER BY from_day LIMIT 1]], code, day)
     if other then
       call:fail("CONFLICT", { rule = "org.one_branch", arg = "branch", allowed = "org.branch.leave" },
-        "%s is in branch %s since %s; one branch at a time, so org.branch.leave comes first", code, other.branch, other.from_day)
+        "%s is in branch %s since %s; one branch at a time, so org.branch.leave comes first",
+        code, other.branch, other.from_day)
     end
     call.db:run("INSERT INTO org_party_span (person, branch, from_day, at) VALUES (?, ?, ?, ?)",
       code, branch_code, day, call.now)
