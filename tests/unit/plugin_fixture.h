@@ -31,7 +31,7 @@ struct world {
     const char *lang, *scope;
 };
 
-static void put_file(const char *dir, const char *name, const char *text)
+static inline void put_file(const char *dir, const char *name, const char *text)
 {
     char path[300];
     snprintf(path, sizeof(path), "%s/%s", dir, name);
@@ -46,7 +46,7 @@ static void put_file(const char *dir, const char *name, const char *text)
     assert_int_equal(fclose(f), 0);
 }
 
-static void world_open(struct world *w)
+static inline void world_open(struct world *w)
 {
     *w = (struct world){.lang = "en", .scope = "/"};
     strcpy(w->dir, "/tmp/muster-plugin-XXXXXX");
@@ -56,7 +56,7 @@ static void world_open(struct world *w)
 }
 
 /* A plugin whose init.lua is `init`; `more` are further fields of its manifest. */
-static void world_plugin(struct world *w, const char *name, const char *more, const char *init)
+static inline void world_plugin(struct world *w, const char *name, const char *more, const char *init)
 {
     char text[600], path[200];
     snprintf(text, sizeof(text), "return { name = '%s', version = '1.0.0', api = 1, summary = 'Test.', %s }", name, more);
@@ -66,7 +66,7 @@ static void world_plugin(struct world *w, const char *name, const char *more, co
     put_file(w->dir, path, init);
 }
 
-static int world_load(struct world *w, const struct native_command *const *host)
+static inline int world_load(struct world *w, const struct native_command *const *host)
 {
     char plugins[200], lib[200];
     snprintf(plugins, sizeof(plugins), "%s/plugins", w->dir);
@@ -75,7 +75,7 @@ static int world_load(struct world *w, const struct native_command *const *host)
     return registry_load(&sources, 1, &w->registry, &w->err);
 }
 
-static void world_start(struct world *w, const struct native_command *const *host)
+static inline void world_start(struct world *w, const struct native_command *const *host)
 {
     char db[200];
     if (world_load(w, host) != 0)
@@ -97,7 +97,7 @@ static void world_start(struct world *w, const struct native_command *const *hos
         fail_msg("%s", w->err.text);
 }
 
-static void world_close(struct world *w)
+static inline void world_close(struct world *w)
 {
     runtime_free(w->runtime);
     if (w->runtime)
@@ -113,7 +113,7 @@ static void world_close(struct world *w)
 
 /* -- the host's side of a call -- */
 
-static int host_words(const struct named_arg *args, int nargs, char texts[][4000], struct slice *words)
+static inline int host_words(const struct named_arg *args, int nargs, char texts[][4000], struct slice *words)
 {
     for (int i = 0; i < nargs; i++) {
         int len = snprintf(texts[i], 4000, "%.*s=%.*s", (int)args[i].name.len, args[i].name.data, (int)args[i].text.len, args[i].text.data);
@@ -122,7 +122,7 @@ static int host_words(const struct named_arg *args, int nargs, char texts[][4000
     return nargs;
 }
 
-static struct call host_inner(struct call *call)
+static inline struct call host_inner(struct call *call)
 {
     struct call inner = *call;
     inner.depth = call->depth + 1;
@@ -130,7 +130,7 @@ static struct call host_inner(struct call *call)
     return inner;
 }
 
-static int host_invoke(struct call *call, struct slice name, const struct named_arg *args, int nargs, struct buf *reply, struct err *err)
+static inline int host_invoke(struct call *call, struct slice name, const struct named_arg *args, int nargs, struct buf *reply, struct err *err)
 {
     struct world *w = call->lane;
     const struct command *c = registry_command(w->registry, name);
@@ -156,7 +156,7 @@ static int host_invoke(struct call *call, struct slice name, const struct named_
     return rv;
 }
 
-static int host_figure(struct call *call, struct slice name, const struct named_arg *args, int nargs, struct buf *reply, struct err *err)
+static inline int host_figure(struct call *call, struct slice name, const struct named_arg *args, int nargs, struct buf *reply, struct err *err)
 {
     struct world *w = call->lane;
     const struct figure *f = registry_figure(w->registry, name);
@@ -176,7 +176,7 @@ static int host_figure(struct call *call, struct slice name, const struct named_
     return rv;
 }
 
-static int host_next(struct call *call, struct slice series, int64_t *out, struct err *err)
+static inline int host_next(struct call *call, struct slice series, int64_t *out, struct err *err)
 {
     struct world *w = call->lane;
     if (series.len == 0)
@@ -185,7 +185,7 @@ static int host_next(struct call *call, struct slice series, int64_t *out, struc
     return 0;
 }
 
-static int host_setting(struct call *call, struct slice name, struct value *out, struct err *err)
+static inline int host_setting(struct call *call, struct slice name, struct value *out, struct err *err)
 {
     struct world *w = call->lane;
     const struct setting *s = registry_setting(w->registry, slice_of(call->plugin), name);
@@ -195,7 +195,7 @@ static int host_setting(struct call *call, struct slice name, struct value *out,
     return arg_value(&s->type, slice_of(s->type.default_text), &scratch, out, err);
 }
 
-static int host_emit(struct call *call, struct slice topic, struct slice json, struct err *err)
+static inline int host_emit(struct call *call, struct slice topic, struct slice json, struct err *err)
 {
     struct world *w = call->lane;
     (void)err;
@@ -203,7 +203,7 @@ static int host_emit(struct call *call, struct slice topic, struct slice json, s
     return 0;
 }
 
-static int host_unit_path(struct call *call, struct slice code, struct buf *path, struct err *err)
+static inline int host_unit_path(struct call *call, struct slice code, struct buf *path, struct err *err)
 {
     (void)call;
     if (!slice_is(code, "YL"))
@@ -211,7 +211,7 @@ static int host_unit_path(struct call *call, struct slice code, struct buf *path
     return buf_text(path, "/YL/");
 }
 
-static int host_unit_set(struct call *call, struct slice code, struct slice parent, struct err *err)
+static inline int host_unit_set(struct call *call, struct slice code, struct slice parent, struct err *err)
 {
     struct world *w = call->lane;
     (void)err;
@@ -219,7 +219,7 @@ static int host_unit_set(struct call *call, struct slice code, struct slice pare
     return 0;
 }
 
-static const char *host_translate(struct call *call, const char *fmt)
+static inline const char *host_translate(struct call *call, const char *fmt)
 {
     struct world *w = call->lane;
     const char *found = registry_translate(w->registry, call->plugin, call->lang, fmt);
@@ -228,14 +228,14 @@ static const char *host_translate(struct call *call, const char *fmt)
 
 static const struct call_ops host_ops = {host_invoke, host_figure, host_next, host_setting, host_emit, host_unit_set, host_unit_path, host_translate};
 
-static struct call world_call(struct world *w, bool write)
+static inline struct call world_call(struct world *w, bool write)
 {
     return (struct call){.ops = &host_ops, .lane = w, .store = w->store, .now_ms = 1581300000000, .received_ms = 1581300000000, .user = "wang",
                          .person = "M001", .lang = w->lang, .scope = w->scope, .zone_min = 480, .write = write};
 }
 
 /* Run `command` with words in a transaction of its own. 0 with w->out the reply as JSON text, or the code. */
-static int world_run(struct world *w, const char *command, const struct slice *words, int nwords)
+static inline int world_run(struct world *w, const char *command, const struct slice *words, int nwords)
 {
     const struct command *c = registry_command(w->registry, slice_of(command));
     if (!c)
@@ -270,7 +270,7 @@ static int world_run(struct world *w, const char *command, const struct slice *w
 }
 
 /* As world_run, with up to four words given as C strings (NULL ends them); the JSON text of the reply, or "CODE rule: text". */
-static const char *world_ask(struct world *w, const char *command, const char *a, const char *b, const char *c)
+static inline const char *world_ask(struct world *w, const char *command, const char *a, const char *b, const char *c)
 {
     const char *texts[] = {a, b, c};
     struct slice words[3];
