@@ -37,7 +37,7 @@ expect "not allowed" "NOPERM" "$(rc --user clerk --pass correct-horse-9 --no-aut
 expect "the password is not in the audit" "***" "$(admin audit.tail)"
 lacks "the password is not in the audit" "correct-horse" "$(admin audit.tail)"
 # The interactive program asks for COMMAND DOCS to complete and help. It reads keys from a terminal: Enter is a carriage return.
-expect "help" "summary:" "$( (sleep 1; printf 'help notes.add\r'; sleep 1; printf 'quit\r'; sleep 1) | timeout 20 script -qec "redis-cli --tls \
+expect "help" "summary:" "$( (sleep 1; printf 'help notes.add\r'; sleep 1; printf 'quit\r'; sleep 1) | timeout 20 script -qec "stty cols 120; redis-cli --tls \
   --cacert $MUSTER_DATA/ca.pem --cert $MUSTER_DATA/admin.pem --key $MUSTER_DATA/admin.key -p $MUSTER_PORT" /dev/null)"
 i=0
 while [ $i -lt 200 ]; do echo "notes.add text=piped-$i"; i=$((i + 1)); done >"${TMPDIR:-/tmp}/pipe.$$"
