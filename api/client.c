@@ -14,9 +14,9 @@
 #include <time.h>
 #include <unistd.h>
 
-/* The socket never blocks; waiting is poll(2) against a deadline. Words are queued as RESP in `queued`, encrypted when they are
- * sent; while the socket takes no more, replies are read on, or two full directions would wait for each other. Decrypted bytes
- * gather in `in`; a reply handed out stays there until the next read.
+/* The socket never blocks; waiting is poll(2) against a deadline. Words are queued as RESP in `queued`, encrypted when
+ * they are sent; while the socket takes no more, replies are read on, or two full directions would wait for each
+ * other. Decrypted bytes gather in `in`; a reply handed out stays there until the next read.
  */
 
 #define REPLY_MAX_BYTES ((size_t)256 << 20)
@@ -29,11 +29,11 @@ struct client {
     int timeout_ms;
     struct tls_endpoint *endpoint;
     struct tls_session *tls;
-    struct buf queued;  /* plain bytes not yet encrypted */
-    struct buf in;      /* decrypted bytes */
-    size_t taken;       /* of `in`: replies handed out; the caller may still look at the last one */
+    struct buf queued; /* plain bytes not yet encrypted */
+    struct buf in;     /* decrypted bytes */
+    size_t taken;      /* of `in`: replies handed out; the caller may still look at the last one */
     struct buf hello;
-    bool ended;         /* the server said it sends no more */
+    bool ended; /* the server said it sends no more */
 };
 
 static int64_t now_ms(void)
@@ -78,7 +78,8 @@ static int dial_one(const struct addrinfo *a, int64_t deadline, const char *what
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     int rv = 0;
     if (connect(fd, a->ai_addr, a->ai_addrlen) != 0)
-        rv = errno == EINPROGRESS ? finish_connect(fd, deadline, what, err) : err_set(err, ERR_IO, "%s: %s", what, strerror(errno));
+        rv = errno == EINPROGRESS ? finish_connect(fd, deadline, what, err)
+                                  : err_set(err, ERR_IO, "%s: %s", what, strerror(errno));
     if (rv == 0)
         return fd;
     close(fd);
@@ -120,7 +121,8 @@ static int send_some(struct client *c, struct err *err)
         else if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
             return 0;
         else
-            return errno == EPIPE || errno == ECONNRESET ? ended(err) : err_set(err, ERR_IO, "send: %s", strerror(errno));
+            return errno == EPIPE || errno == ECONNRESET ? ended(err)
+                                                         : err_set(err, ERR_IO, "send: %s", strerror(errno));
     }
     return 0;
 }
@@ -199,7 +201,8 @@ static int greet(struct client *c, const struct client_options *o, struct err *e
         words[count++] = slice_of(o->name);
     }
     int rv = client_call(c, words, count, &reply, err);
-    /* Who shows neither certificate nor password may look in without signing in; the server says at each command what it thinks. */
+    /* Who shows neither certificate nor password may look in without signing in; the server says at each command
+     * what it thinks. */
     if (rv == ERR_NOAUTH && o->user == NULL && o->cert == NULL)
         rv = 0;
     if (rv == 0)

@@ -30,19 +30,19 @@ int client_fd(const struct client *c);
 /* Server's fields of HELLO are in this reply (RESP3). */
 struct slice client_hello(const struct client *c);
 
-/* Queue one command of `count` words (command, then arguments as they go over the wire: "name=value"). Sent by client_flush or by the
- * next client_read. */
+/* Queue one command of `count` words (command, then arguments as they go over the wire: "name=value"). Sent by
+ * client_flush or by the next client_read. */
 int client_queue(struct client *c, const struct slice *words, int count, struct err *err);
 int client_flush(struct client *c, struct err *err);
 /* Send raw bytes inside the TLS session (tests of bad input). */
 int client_raw(struct client *c, struct slice bytes, struct err *err);
-/* Read the next whole reply as it came; `reply` is valid until the next client_read. Error replies are replies: 0 is returned.
- * Negative only when the connection failed (ERR_IO, ERR_TIMEOUT, ERR_PROTO): close it then; an end by the server has the rule
- * "connection.closed". Pushes are skipped. */
+/* Read the next whole reply as it came; `reply` is valid until the next client_read. Error replies are replies: 0
+ * is returned. Negative only when the connection failed (ERR_IO, ERR_TIMEOUT, ERR_PROTO): close it then; an end by
+ * the server has the rule "connection.closed". Pushes are skipped. */
 int client_read(struct client *c, struct slice *reply, struct err *err);
 
-/* For programs that drive several connections by poll(2) on client_fd: send what the socket takes and take in what has come,
- * without waiting. 0, or negative as client_read. */
+/* For programs that drive several connections by poll(2) on client_fd: send what the socket takes and take in what
+ * has come, without waiting. 0, or negative as client_read. */
 int client_pump(struct client *c, struct err *err);
 bool client_wants_write(const struct client *c); /* something is left to send: poll for POLLOUT too */
 /* As client_read without waiting: 1 with a reply, 0 when none is whole yet, negative as client_read. */

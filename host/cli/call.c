@@ -8,8 +8,8 @@
 
 static const char manual[] =
     "Usage: muster call COMMAND [ARGUMENT…] [OPTIONS]\n\n"
-    "Sends one command and prints its reply: lists as tables, for programs as JSON. Arguments are NAME=VALUE or, before the\n"
-    "first named one, values in the declared order. An argument that begins with - comes after --.\n\n"
+    "Sends one command and prints its reply: lists as tables, for programs as JSON. Arguments are NAME=VALUE or,\n"
+    "before the first named one, values in the declared order. An argument that begins with - comes after --.\n\n"
     "  muster call echo.say hello\n"
     "  muster call fund.give fund=DUES donor=M001 amount_fen=500000\n\n"
     "  --json                print the reply as JSON\n"
@@ -42,11 +42,20 @@ static int parse(struct call *call, int argc, char **argv, struct err *err)
         if (rv > 0)
             continue;
         switch (c) {
-        case 'j': call->json = true; break;
-        case '2': call->proto = 2; break;
-        case 'h': fputs(manual, stdout); return 0;
-        case ':': return cli_misuse("call", "%s needs a value", argv[optind - 1]);
-        default: return cli_misuse("call", "unknown option %s (put -- before arguments that begin with -)", argv[optind - 1]);
+        case 'j':
+            call->json = true;
+            break;
+        case '2':
+            call->proto = 2;
+            break;
+        case 'h':
+            fputs(manual, stdout);
+            return 0;
+        case ':':
+            return cli_misuse("call", "%s needs a value", argv[optind - 1]);
+        default:
+            return cli_misuse("call", "unknown option %s (put -- before arguments that begin with -)",
+                              argv[optind - 1]);
         }
     }
     return optind < argc ? -1 : cli_misuse("call", "which command?");

@@ -8,8 +8,8 @@
 #include <termios.h>
 #include <unistd.h>
 
-/* What the command line says wins over the environment, and that over the data folder. A user's name means sign-in by password
- * or token: the administrator's certificate of the data folder is then left out.
+/* What the command line says wins over the environment, and that over the data folder. A user's name means sign-in by
+ * password or token: the administrator's certificate of the data folder is then left out.
  */
 
 #define SECRET_BYTES 4096
@@ -34,7 +34,8 @@ static int set_number(int *field, const char *name, const char *value, int max, 
     errno = 0;
     long n = strtol(value, &end, 10);
     if (errno != 0 || *value == '\0' || *end != '\0' || n < 1 || n > max)
-        return err_rule(err, ERR_ARG, "arg.range", name, "%s must be a number from 1 to %d, not \"%s\"", name, max, value);
+        return err_rule(err, ERR_ARG, "arg.range", name, "%s must be a number from 1 to %d, not \"%s\"", name, max,
+                        value);
     *field = (int)n;
     return 1;
 }
@@ -42,21 +43,37 @@ static int set_number(int *field, const char *name, const char *value, int max, 
 int connect_option(struct connect *c, int option, const char *value, struct err *err)
 {
     switch (option) {
-    case CONNECT_HOST: set(&c->host, value); return 1;
-    case CONNECT_CA: set(&c->ca, value); return 1;
-    case CONNECT_CERT: set(&c->cert, value); return 1;
-    case CONNECT_KEY: set(&c->key, value); return 1;
-    case CONNECT_USER: set(&c->user, value); return 1;
+    case CONNECT_HOST:
+        set(&c->host, value);
+        return 1;
+    case CONNECT_CA:
+        set(&c->ca, value);
+        return 1;
+    case CONNECT_CERT:
+        set(&c->cert, value);
+        return 1;
+    case CONNECT_KEY:
+        set(&c->key, value);
+        return 1;
+    case CONNECT_USER:
+        set(&c->user, value);
+        return 1;
     case CONNECT_PASSWORD_FILE:
-    case CONNECT_TOKEN_FILE: set(&c->secret_file, value); return 1;
-    case CONNECT_DATA: set(&c->data, value); return 1;
-    case CONNECT_PORT: return set_number(&c->port, "--port", value, 65535, err);
+    case CONNECT_TOKEN_FILE:
+        set(&c->secret_file, value);
+        return 1;
+    case CONNECT_DATA:
+        set(&c->data, value);
+        return 1;
+    case CONNECT_PORT:
+        return set_number(&c->port, "--port", value, 65535, err);
     case CONNECT_TIMEOUT: {
         int seconds, rv = set_number(&seconds, "--timeout", value, 86400, err);
         c->timeout_ms = rv > 0 ? seconds * 1000 : 0;
         return rv;
     }
-    default: return 0;
+    default:
+        return 0;
     }
 }
 
@@ -87,7 +104,8 @@ static int ask(const char *user, char **out, struct err *err)
     if (tty == NULL) {
         if (fd >= 0)
             close(fd);
-        return err_set(err, ERR_NOAUTH, "no terminal to ask for the password of %s; use --password-file or --token-file", user);
+        return err_set(err, ERR_NOAUTH,
+                       "no terminal to ask for the password of %s; use --password-file or --token-file", user);
     }
     setvbuf(tty, NULL, _IONBF, 0);
     fprintf(tty, "Password of %s: ", user);
@@ -134,7 +152,8 @@ int connect_settle(struct connect *c, struct err *err)
     from_environment(&c->host, "MUSTER_HOST");
     if (c->host == NULL)
         c->host = mem_dup("127.0.0.1");
-    if (c->port == 0 && port != NULL && *port != '\0' && (rv = set_number(&c->port, "MUSTER_PORT", port, 65535, err)) < 0)
+    if (c->port == 0 && port != NULL && *port != '\0' &&
+        (rv = set_number(&c->port, "MUSTER_PORT", port, 65535, err)) < 0)
         return rv;
     if (c->port == 0)
         c->port = 7878;

@@ -19,23 +19,26 @@ enum {
     CONNECT_TIMEOUT,
 };
 
-#define CONNECT_LONG_OPTIONS                                                                                                           \
-    {"host", required_argument, NULL, CONNECT_HOST}, {"port", required_argument, NULL, CONNECT_PORT},                                  \
-        {"ca", required_argument, NULL, CONNECT_CA}, {"cert", required_argument, NULL, CONNECT_CERT},                                  \
-        {"key", required_argument, NULL, CONNECT_KEY}, {"user", required_argument, NULL, CONNECT_USER},                                \
-        {"password-file", required_argument, NULL, CONNECT_PASSWORD_FILE}, {"token-file", required_argument, NULL, CONNECT_TOKEN_FILE}, \
-        {"data", required_argument, NULL, CONNECT_DATA}, {"timeout", required_argument, NULL, CONNECT_TIMEOUT}
+#define CONNECT_LONG_OPTIONS                                                                                           \
+    {"host", required_argument, NULL, CONNECT_HOST}, {"port", required_argument, NULL, CONNECT_PORT},                  \
+        {"ca", required_argument, NULL, CONNECT_CA}, {"cert", required_argument, NULL, CONNECT_CERT},                  \
+        {"key", required_argument, NULL, CONNECT_KEY}, {"user", required_argument, NULL, CONNECT_USER},                \
+        {"password-file", required_argument, NULL, CONNECT_PASSWORD_FILE},                                             \
+        {"token-file", required_argument, NULL, CONNECT_TOKEN_FILE}, {"data", required_argument, NULL, CONNECT_DATA},  \
+    {                                                                                                                  \
+        "timeout", required_argument, NULL, CONNECT_TIMEOUT                                                            \
+    }
 
 /* For the manuals of the subcommands. */
-#define CONNECT_MANUAL                                                                                                      \
-    "Connection:\n"                                                                                                         \
-    "  --data DIR            use ca.pem, admin.pem and admin.key of this folder (or MUSTER_DATA)\n"                         \
-    "  --host HOST           default 127.0.0.1 (or MUSTER_HOST)\n"                                                          \
-    "  --port PORT           default 7878 (or MUSTER_PORT)\n"                                                               \
-    "  --ca FILE             PEM file of the CA that signed the server's certificate\n"                                     \
-    "  --cert FILE --key FILE  sign in by this client certificate\n"                                                        \
-    "  --user NAME           sign in by name: the password is asked for, or read from\n"                                    \
-    "  --password-file FILE  the first line of this file; or --token-file FILE for a token\n"                               \
+#define CONNECT_MANUAL                                                                                                 \
+    "Connection:\n"                                                                                                    \
+    "  --data DIR            use ca.pem, admin.pem and admin.key of this folder (or MUSTER_DATA)\n"                    \
+    "  --host HOST           default 127.0.0.1 (or MUSTER_HOST)\n"                                                     \
+    "  --port PORT           default 7878 (or MUSTER_PORT)\n"                                                          \
+    "  --ca FILE             PEM file of the CA that signed the server's certificate\n"                                \
+    "  --cert FILE --key FILE  sign in by this client certificate\n"                                                   \
+    "  --user NAME           sign in by name: the password is asked for, or read from\n"                               \
+    "  --password-file FILE  the first line of this file; or --token-file FILE for a token\n"                          \
     "  --timeout SECONDS     for connecting and for each reply; default 30\n"
 
 /* Zero-initialise; connect_close frees and wipes. */

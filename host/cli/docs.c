@@ -4,8 +4,9 @@
 #include <string.h>
 #include <strings.h>
 
-/* COMMAND DOCS as Redis has it: a map of command → map with `summary` and `arguments`, an array of maps with `name`, `type`
- * and `flags`; Muster adds `spec`, the argument as declared. What is not known here is jumped over. Source: redis.io/docs/latest/commands/command-docs.
+/* COMMAND DOCS as Redis has it: a map of command → map with `summary` and `arguments`, an array of maps with `name`,
+ * `type` and `flags`; Muster adds `spec`, the argument as declared. What is not known here is jumped over. Source:
+ * redis.io/docs/latest/commands/command-docs.
  */
 
 /* The text of the next value, or NULL when it is something else. */

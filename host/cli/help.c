@@ -56,7 +56,8 @@ const char *cli_nearest(const char *word, const char *(*next)(const void *arg, i
 
 int cli_fail(const char *name, const struct err *err)
 {
-    fprintf(stderr, "muster %s: %s %s%s%s\n", name, err_token(err->code), err->rule, err->rule[0] != '\0' ? ": " : "", err->text);
+    fprintf(stderr, "muster %s: %s %s%s%s\n", name, err_token(err->code), err->rule, err->rule[0] != '\0' ? ": " : "",
+            err->text);
     if (err->arg[0] != '\0')
         fprintf(stderr, "  argument: %s\n", err->arg);
     if (err->state[0] != '\0')

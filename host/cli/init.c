@@ -13,9 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Everything is made in a temporary folder first. Is there no DIR yet, the folder stands beside it and one rename makes it DIR; is
- * there one, it stands inside, and its files move out one by one, none over another, the database last: a folder without
- * muster.db was not finished. Whatever fails, the temporary folder goes.
+/* Everything is made in a temporary folder first. Is there no DIR yet, the folder stands beside it and one rename
+ * makes it DIR; is there one, it stands inside, and its files move out one by one, none over another, the database
+ * last: a folder without muster.db was not finished. Whatever fails, the temporary folder goes.
  */
 
 #define CA_DAYS 3650
@@ -24,21 +24,22 @@
 #define HOSTS_MAX 32
 #define PATH_BYTES 4096
 
-static const char *const files[] = {"ca.pem", "ca.key", "server.pem", "server.key", "admin.pem", "admin.key", "muster.db"};
+static const char *const files[] = {"ca.pem",    "ca.key",    "server.pem", "server.key",
+                                    "admin.pem", "admin.key", "muster.db"};
 #define FILE_COUNT (sizeof files / sizeof *files)
 
 struct init {
     const char *dir, *user;
     const char *hosts[HOSTS_MAX + 4];
     int nhosts;
-    bool exists;            /* DIR was there before */
-    char tmp[PATH_BYTES];   /* "" while there is none */
+    bool exists;          /* DIR was there before */
+    char tmp[PATH_BYTES]; /* "" while there is none */
 };
 
 static const char manual[] =
     "Usage: muster init --data DIR [--user NAME] [--host NAME]…\n\n"
-    "Makes DIR (readable by you alone) with a private CA (ca.pem, ca.key), the server's certificate (server.pem, server.key),\n"
-    "the first administrator's certificate (admin.pem, admin.key) and the database (muster.db).\n\n"
+    "Makes DIR (readable by you alone) with a private CA (ca.pem, ca.key), the server's certificate (server.pem,\n"
+    "server.key), the first administrator's certificate (admin.pem, admin.key) and the database (muster.db).\n\n"
     "  --data DIR    the folder; it may exist if it holds none of these files (or MUSTER_DATA)\n"
     "  --user NAME   the administrator's name; default admin\n"
     "  --host NAME   a name or address under which clients reach the server, besides localhost, 127.0.0.1 and ::1;\n"
@@ -73,8 +74,10 @@ static int write_file(const char *dir, const char *name, const struct buf *conte
     if (fd < 0)
         return err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
     ssize_t written = write(fd, content->data, content->len);
-    if (written != (ssize_t)content->len || fsync(fd) != 0)
-        rv = err_set(err, ERR_IO, "%s: %s", path, written < 0 || errno != 0 ? strerror(errno) : "written in part");
+    if (written >= 0 && (size_t)written < content->len)
+        rv = err_set(err, ERR_IO, "%s: the disk is full", path);
+    else if (written < 0 || fsync(fd) != 0)
+        rv = err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
     if (close(fd) != 0 && rv == 0)
         rv = err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
     return rv;
@@ -95,8 +98,8 @@ static int look(struct init *in, struct err *err)
         if (rv != 0)
             return rv;
         if (lstat(path, &st) == 0)
-            return err_rule(err, ERR_CONFLICT, "init.exists", NULL, "%s is there already; choose another folder, or move this one away",
-                            path);
+            return err_rule(err, ERR_CONFLICT, "init.exists", NULL,
+                            "%s is there already; choose another folder, or move this one away", path);
     }
     return 0;
 }
@@ -129,8 +132,8 @@ static void remove_tmp(struct init *in)
     in->tmp[0] = '\0';
 }
 
-static int issue(struct init *in, const struct buf *ca_cert, const struct buf *ca_key, const struct cert_request *request,
-                 const char *file, struct cert_info *info, struct err *err)
+static int issue(struct init *in, const struct buf *ca_cert, const struct buf *ca_key,
+                 const struct cert_request *request, const char *file, struct cert_info *info, struct err *err)
 {
     struct buf cert = {0}, key = {0};
     char name[32];
@@ -224,23 +227,34 @@ static int publish(struct init *in, struct err *err)
 static int parse(struct init *in, int argc, char **argv)
 {
     static const struct option options[] = {
-        {"data", required_argument, NULL, 'd'}, {"user", required_argument, NULL, 'u'}, {"host", required_argument, NULL, 'o'},
-        {"help", no_argument, NULL, 'h'},       {NULL, 0, NULL, 0},
+        {"data", required_argument, NULL, 'd'},
+        {"user", required_argument, NULL, 'u'},
+        {"host", required_argument, NULL, 'o'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
     };
     opterr = 0;
     optind = 0;
     for (int c; (c = getopt_long(argc, argv, ":h", options, NULL)) != -1;) {
         switch (c) {
-        case 'd': in->dir = optarg; break;
-        case 'u': in->user = optarg; break;
+        case 'd':
+            in->dir = optarg;
+            break;
+        case 'u':
+            in->user = optarg;
+            break;
         case 'o':
             if (in->nhosts == HOSTS_MAX)
                 return cli_misuse("init", "at most %d --host", HOSTS_MAX);
             in->hosts[in->nhosts++] = optarg;
             break;
-        case 'h': fputs(manual, stdout); return -1;
-        case ':': return cli_misuse("init", "%s needs a value", argv[optind - 1]);
-        default: return cli_misuse("init", "unknown option %s", argv[optind - 1]);
+        case 'h':
+            fputs(manual, stdout);
+            return -1;
+        case ':':
+            return cli_misuse("init", "%s needs a value", argv[optind - 1]);
+        default:
+            return cli_misuse("init", "unknown option %s", argv[optind - 1]);
         }
     }
     if (optind < argc)
@@ -252,7 +266,8 @@ static int parse(struct init *in, int argc, char **argv)
 
 int cli_init(int argc, char **argv)
 {
-    struct init in = {.dir = getenv("MUSTER_DATA"), .user = "admin", .hosts = {"localhost", "127.0.0.1", "::1"}, .nhosts = 3};
+    struct init in = {
+        .dir = getenv("MUSTER_DATA"), .user = "admin", .hosts = {"localhost", "127.0.0.1", "::1"}, .nhosts = 3};
     struct err err = {0};
     int rv = parse(&in, argc, argv);
     if (rv != 0)
@@ -268,7 +283,7 @@ int cli_init(int argc, char **argv)
     remove_tmp(&in);
     if (rv != 0)
         return cli_fail("init", &err);
-    printf("%s is ready: administrator \"%s\", certificates for %d days.\nNext: muster serve --data %s\n", in.dir, in.user, SERVER_DAYS,
-           in.dir);
+    printf("%s is ready: administrator \"%s\", certificates for %d days.\nNext: muster serve --data %s\n", in.dir,
+           in.user, SERVER_DAYS, in.dir);
     return 0;
 }

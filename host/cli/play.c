@@ -1,26 +1,25 @@
-#include "cli/cli.h"
 #include "cli/play.h"
+#include "cli/cli.h"
 
 #include <lualib.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* `muster play FILE.lua`: the script runs here, on the user's machine, with all of Lua's libraries; the global `muster` connects it
- * to the server. `require` looks beside the script first.
+/* `muster play FILE.lua`: the script runs here, on the user's machine, with all of Lua's libraries; the global
+ * `muster` connects it to the server. `require` looks beside the script first.
  */
 
 static const char manual[] =
     "Usage: muster play FILE.lua [OPTIONS] [-- ARGUMENT…]\n\n"
     "Runs a Lua script on this machine. Its global `muster` connects to the server:\n\n"
-    "  local conn = muster.connect()             -- as the options below say; {user=, password=, token=, cert=, …} override\n"
+    "  local conn = muster.connect()      -- as the options say; {user=, password=, token=, cert=, …} override\n"
     "  local value, meta = conn:call(\"echo.say\", {\"hello\"})       -- raises {code=, rule=, text=, …}\n"
     "  local value, err = conn:try(\"fund.give\", {fund = \"DUES\", amount_fen = 100})\n"
     "  conn:send(command, args); conn:flush(); conn:recv()         -- pipelining\n"
     "  muster.each(conns, {{command, args, lane = \"x\"}, …}, {window = 16, on_reply = f, progress = p})\n"
     "  muster.progress(title, total)  muster.print_table(columns, rows)  muster.json  muster.args  muster.options\n"
-    "  muster.read_file  muster.sleep(ms)  muster.now()  muster.exit(status)  muster.null\n\n"
-    CONNECT_MANUAL
+    "  muster.read_file  muster.sleep(ms)  muster.now()  muster.exit(status)  muster.null\n\n" CONNECT_MANUAL
     "\nExit status: the script's own (muster.exit), 1 after an error in it, or that of a command it did not catch.\n";
 
 /* Turn whatever was raised into {message with traceback, exit status}. [-1, +1, m] */
@@ -174,9 +173,13 @@ static int parse(struct play *play, int argc, char **argv, struct err *err)
         if (rv > 0)
             continue;
         switch (c) {
-        case 'h': fputs(manual, stdout); return 0;
-        case ':': return cli_misuse("play", "%s needs a value", argv[optind - 1]);
-        default: return cli_misuse("play", "unknown option %s (the script's own come after --)", argv[optind - 1]);
+        case 'h':
+            fputs(manual, stdout);
+            return 0;
+        case ':':
+            return cli_misuse("play", "%s needs a value", argv[optind - 1]);
+        default:
+            return cli_misuse("play", "unknown option %s (the script's own come after --)", argv[optind - 1]);
         }
     }
     if (optind == argc)

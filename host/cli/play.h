@@ -1,4 +1,5 @@
-/* The Lua runner of `muster play`: what its files share. The script runs on the user's machine with Lua's full libraries. */
+/* The Lua runner of `muster play`: what its files share. The script runs on the user's machine with Lua's full
+ * libraries. */
 #ifndef MUSTER_CLI_PLAY_H
 #define MUSTER_CLI_PLAY_H
 
@@ -28,10 +29,11 @@ struct play_conn {
 
 /* The connection at `arg`, open, or an error. [-0, +0, v] */
 struct play_conn *play_check_conn(lua_State *L, int arg);
-/* Gather the words of `command` (string at `command`) with the arguments table at `args` (nil: none). 0 or ERR_ARG; raises nothing. */
+/* Gather the words of `command` (string at `command`) with the arguments table at `args` (nil: none). 0 or ERR_ARG;
+ * raises nothing. */
 int play_gather(lua_State *L, struct play_words *words, int command, int args, struct err *err);
 void play_words_clear(struct play_words *words);
-void play_word_end(struct play_words *words);          /* what was appended to words->bytes is one word */
+void play_word_end(struct play_words *words);              /* what was appended to words->bytes is one word */
 struct slice *play_words_slices(struct play_words *words); /* valid until the next change */
 void play_words_close(struct play_words *words);
 

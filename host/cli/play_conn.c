@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-/* Bindings of one TLS connection. A reply of the server that is an error keeps the connection; a failure of the connection closes it,
- * since what comes next on it could belong to anything.
+/* Bindings of one TLS connection. A reply of the server that is an error keeps the connection; a failure of the
+ * connection closes it, since what comes next on it could belong to anything.
  */
 
 static const struct connect *defaults; /* the command line's; set once, before the script runs */
@@ -114,7 +114,8 @@ static void want_none_pending(lua_State *L, const struct play_conn *c)
     struct err err = {0};
     if (c->pending == 0)
         return;
-    err_rule(&err, ERR_STATE, "connection.pending", NULL, "%d replies of conn:send are still to be read with conn:recv", c->pending);
+    err_rule(&err, ERR_STATE, "connection.pending", NULL, "%d replies of conn:send are still to be read with conn:recv",
+             c->pending);
     misuse(L, &err);
 }
 
@@ -133,7 +134,8 @@ static int call(lua_State *L)
     return 2;
 }
 
-/* conn:try(command, args) → value, nil, meta, or nil, error table. A lost connection is an error table too. [-0, +3, v] */
+/* conn:try(command, args) → value, nil, meta, or nil, error table. A lost connection is an error table too. [-0,
+ * +3, v] */
 static int try(lua_State *L)
 {
     lua_settop(L, 3);
@@ -314,9 +316,14 @@ static int connect_tls(lua_State *L)
 void play_open_connections(lua_State *L, const struct connect *connect)
 {
     static const luaL_Reg methods[] = {
-        {"call", call},       {"try", try},     {"send", send_command}, {"queue", queue},           {"words", words},
-        {"flush", flush},     {"raw", raw},     {"recv", recv_reply},   {"read_raw", read_raw},     {"half_close", half_close},
-        {"close", close_conn}, {"hello", hello}, {"__gc", collect},      {"__close", close_conn},    {NULL, NULL},
+        {"call", call},         {"try", try},
+        {"send", send_command}, {"queue", queue},
+        {"words", words},       {"flush", flush},
+        {"raw", raw},           {"recv", recv_reply},
+        {"read_raw", read_raw}, {"half_close", half_close},
+        {"close", close_conn},  {"hello", hello},
+        {"__gc", collect},      {"__close", close_conn},
+        {NULL, NULL},
     };
     defaults = connect;
     luaL_newmetatable(L, PLAY_CONN);

@@ -6,9 +6,9 @@
 
 /* muster.each: many commands over several connections, each with up to `window` replies outstanding.
  *
- * Jobs with a lane go to the lane's connection (lanes take turns over the connections, in the order they first appear) and keep their
- * order there; the others go wherever there is room. All state is one userdata, so that an error raised by on_reply leaks nothing;
- * a lost connection raises its error, with the replies that came before it already told.
+ * Jobs with a lane go to the lane's connection (lanes take turns over the connections, in the order they first appear)
+ * and keep their order there; the others go wherever there is room. All state is one userdata, so that an error raised
+ * by on_reply leaks nothing; a lost connection raises its error, with the replies that came before it already told.
  *
  * Stack of the running call: 1 connections, 2 jobs, 3 options, 4 on_reply, 5 progress, 6 the state.
  */
@@ -38,7 +38,8 @@ struct each {
 static struct each *new_state(lua_State *L, int nconns, int njobs, int window)
 {
     size_t ints = (size_t)njobs + (size_t)nconns * (size_t)window;
-    size_t size = sizeof(struct each) + (size_t)nconns * (sizeof(struct line) + sizeof(struct pollfd)) + ints * sizeof(int);
+    size_t size =
+        sizeof(struct each) + (size_t)nconns * (sizeof(struct line) + sizeof(struct pollfd)) + ints * sizeof(int);
     struct each *e = lua_newuserdatauv(L, size, 0);
     memset(e, 0, size);
     *e = (struct each){.nconns = nconns, .njobs = njobs, .window = window, .first_free = -1, .last_free = -1};
@@ -47,8 +48,10 @@ static struct each *new_state(lua_State *L, int nconns, int njobs, int window)
     e->next = (int *)(e->polls + nconns);
     for (int i = 0; i < nconns; i++) {
         lua_rawgeti(L, CONNS, i + 1);
-        e->lines[i] = (struct line){
-            .conn = play_check_conn(L, -1), .first = -1, .last = -1, .ring = e->next + njobs + (size_t)i * (size_t)window};
+        e->lines[i] = (struct line){.conn = play_check_conn(L, -1),
+                                    .first = -1,
+                                    .last = -1,
+                                    .ring = e->next + njobs + (size_t)i * (size_t)window};
         lua_pop(L, 1);
     }
     return e;
@@ -200,7 +203,8 @@ static void run(lua_State *L, struct each *e)
     }
 }
 
-/* muster.each(conns, jobs, {window=, on_reply=, progress=}) → number of replies; raises what a connection died of. [-0, +1, e] */
+/* muster.each(conns, jobs, {window=, on_reply=, progress=}) → number of replies; raises what a connection died of.
+ * [-0, +1, e] */
 static int each(lua_State *L)
 {
     lua_settop(L, 3);

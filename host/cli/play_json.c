@@ -1,8 +1,8 @@
 #include "cli/play.h"
 #include "script/jsontext.h"
 
-/* Lua tables and JSON. A sequence is an array, a table with text keys an object; an empty table is an array unless it came from an
- * object or was marked by muster.json.object. Nulls as in replies.
+/* Lua tables and JSON. A sequence is an array, a table with text keys an object; an empty table is an array unless it
+ * came from an object or was marked by muster.json.object. Nulls as in replies.
  */
 
 #define OBJECT_MARK "muster.json.object"
@@ -79,8 +79,10 @@ static json_t *table_to_json(lua_State *L, int index, int depth, struct err *err
         return NULL;
     }
     switch (shape_of(L, index)) {
-    case SHAPE_ARRAY: return array_to_json(L, index, depth, err);
-    case SHAPE_OBJECT: return object_to_json(L, index, depth, err);
+    case SHAPE_ARRAY:
+        return array_to_json(L, index, depth, err);
+    case SHAPE_OBJECT:
+        return object_to_json(L, index, depth, err);
     default:
         err_set(err, ERR_ARG, "a table for JSON has text keys or the keys 1, 2, 3 … without gaps, not both");
         return NULL;
@@ -92,7 +94,8 @@ json_t *play_to_json(lua_State *L, int index, int depth, struct err *err)
     json_t *value = NULL;
     size_t len;
     switch (lua_type(L, index)) {
-    case LUA_TBOOLEAN: return json_boolean(lua_toboolean(L, index));
+    case LUA_TBOOLEAN:
+        return json_boolean(lua_toboolean(L, index));
     case LUA_TNUMBER:
         value = lua_isinteger(L, index) ? json_integer(lua_tointeger(L, index)) : json_real(lua_tonumber(L, index));
         if (value == NULL)
@@ -105,7 +108,8 @@ json_t *play_to_json(lua_State *L, int index, int depth, struct err *err)
             err_set(err, ERR_ARG, "a text for JSON is not UTF-8");
         return value;
     }
-    case LUA_TTABLE: return table_to_json(L, lua_absindex(L, index), depth, err);
+    case LUA_TTABLE:
+        return table_to_json(L, lua_absindex(L, index), depth, err);
     default:
         if (play_is_null(L, index))
             return json_null();
@@ -124,11 +128,21 @@ static void push_json(lua_State *L, const json_t *value, bool in_array)
         else
             lua_pushnil(L);
         break;
-    case JSON_TRUE: lua_pushboolean(L, 1); break;
-    case JSON_FALSE: lua_pushboolean(L, 0); break;
-    case JSON_INTEGER: lua_pushinteger(L, json_integer_value(value)); break;
-    case JSON_REAL: lua_pushnumber(L, json_real_value(value)); break;
-    case JSON_STRING: lua_pushlstring(L, json_string_value(value), json_string_length(value)); break;
+    case JSON_TRUE:
+        lua_pushboolean(L, 1);
+        break;
+    case JSON_FALSE:
+        lua_pushboolean(L, 0);
+        break;
+    case JSON_INTEGER:
+        lua_pushinteger(L, json_integer_value(value));
+        break;
+    case JSON_REAL:
+        lua_pushnumber(L, json_real_value(value));
+        break;
+    case JSON_STRING:
+        lua_pushlstring(L, json_string_value(value), json_string_length(value));
+        break;
     case JSON_ARRAY: {
         size_t i;
         const json_t *item;

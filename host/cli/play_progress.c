@@ -17,7 +17,7 @@
 struct progress {
     char title[TITLE_BYTES];
     int64_t total, count;
-    int tenth;          /* last one told in plain lines */
+    int tenth; /* last one told in plain lines */
     bool terminal, over;
     struct timespec drawn;
 };

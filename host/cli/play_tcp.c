@@ -119,8 +119,9 @@ static int connect_tcp(lua_State *L)
 void play_open_tcp(lua_State *L, const struct connect *connect)
 {
     static const luaL_Reg methods[] = {
-        {"send_raw", send_raw}, {"read_raw", read_raw}, {"half_close", half_close}, {"close", close_tcp},
-        {"__gc", close_tcp},    {"__close", close_tcp}, {NULL, NULL},
+        {"send_raw", send_raw}, {"read_raw", read_raw}, {"half_close", half_close},
+        {"close", close_tcp},   {"__gc", close_tcp},    {"__close", close_tcp},
+        {NULL, NULL},
     };
     luaL_newmetatable(L, PLAY_TCP);
     luaL_setfuncs(L, methods, 0);

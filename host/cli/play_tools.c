@@ -159,8 +159,15 @@ static int print_table(lua_State *L)
 void play_open_tools(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"sleep", sleep_ms},       {"now", now},    {"clock", monotonic}, {"width", width}, {"split", split}, {"read_file", read_file},
-        {"print_table", print_table}, {"exit", leave}, {NULL, NULL},
+        {"sleep", sleep_ms},
+        {"now", now},
+        {"clock", monotonic},
+        {"width", width},
+        {"split", split},
+        {"read_file", read_file},
+        {"print_table", print_table},
+        {"exit", leave},
+        {NULL, NULL},
     };
     luaL_setfuncs(L, functions, 0);
 }

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-/* Replies become Lua values. A null is nil at the top, muster.null inside arrays (a sequence must not have holes), and absent in
- * maps. The mark `replayed` is about the reply, not in it: it goes into meta.
+/* Replies become Lua values. A null is nil at the top, muster.null inside arrays (a sequence must not have holes), and
+ * absent in maps. The mark `replayed` is about the reply, not in it: it goes into meta.
  */
 
 void play_push_null(lua_State *L)
@@ -56,17 +56,29 @@ static void push_node(lua_State *L, struct reader *r, bool in_array)
         else
             lua_pushnil(L);
         break;
-    case NODE_BOOL: lua_pushboolean(L, n.i != 0); break;
-    case NODE_INT: lua_pushinteger(L, n.i); break;
-    case NODE_DOUBLE: lua_pushnumber(L, n.d); break;
+    case NODE_BOOL:
+        lua_pushboolean(L, n.i != 0);
+        break;
+    case NODE_INT:
+        lua_pushinteger(L, n.i);
+        break;
+    case NODE_DOUBLE:
+        lua_pushnumber(L, n.d);
+        break;
     case NODE_TEXT:
     case NODE_BLOB:
     case NODE_STATUS:
-    case NODE_ERROR: lua_pushlstring(L, n.s.data, n.s.len); break;
+    case NODE_ERROR:
+        lua_pushlstring(L, n.s.data, n.s.len);
+        break;
     case NODE_ARRAY:
     case NODE_SET:
-    case NODE_PUSH: push_array(L, r, n.count); break;
-    case NODE_MAP: push_map(L, r, n.count); break;
+    case NODE_PUSH:
+        push_array(L, r, n.count);
+        break;
+    case NODE_MAP:
+        push_map(L, r, n.count);
+        break;
     case NODE_ATTRIBUTE: /* says something about the value behind it */
         for (int64_t i = 0; i < 2 * n.count; i++)
             reader_skip(r);

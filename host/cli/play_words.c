@@ -4,8 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* From an arguments table to words: the array part first, in order, then name=value in the order of the names, so that the same
- * arguments always make the same bytes. Everything is read with raw access, so nothing here jumps over our frames.
+/* From an arguments table to words: the array part first, in order, then name=value in the order of the names, so that
+ * the same arguments always make the same bytes. Everything is read with raw access, so nothing here jumps over our
+ * frames.
  */
 
 #define NAMES_MAX 1024
@@ -38,7 +39,8 @@ struct slice *play_words_slices(struct play_words *words)
 {
     size_t start = 0;
     for (int i = 0; i < words->count; i++) {
-        words->slices[i] = (struct slice){words->bytes.data != NULL ? words->bytes.data + start : "", words->ends[i] - start};
+        words->slices[i] =
+            (struct slice){words->bytes.data != NULL ? words->bytes.data + start : "", words->ends[i] - start};
         start = words->ends[i];
     }
     return words->slices;
@@ -56,8 +58,11 @@ static int put_value(lua_State *L, int index, struct buf *out, struct err *err)
     case LUA_TNUMBER:
         if (lua_isinteger(L, index))
             return buf_int(out, lua_tointeger(L, index));
-        return jsontext_double(lua_tonumber(L, index), out) == 0 ? 0 : err_set(err, ERR_ARG, "an infinite or undefined number");
-    case LUA_TBOOLEAN: return buf_text(out, lua_toboolean(L, index) ? "true" : "false");
+        return jsontext_double(lua_tonumber(L, index), out) == 0
+                   ? 0
+                   : err_set(err, ERR_ARG, "an infinite or undefined number");
+    case LUA_TBOOLEAN:
+        return buf_text(out, lua_toboolean(L, index) ? "true" : "false");
     case LUA_TTABLE: {
         json_t *value = play_to_json(L, index, 0, err);
         if (value == NULL)
@@ -66,7 +71,8 @@ static int put_value(lua_State *L, int index, struct buf *out, struct err *err)
         json_decref(value);
         return rv;
     }
-    default: return err_set(err, ERR_ARG, "a %s cannot be an argument", luaL_typename(L, index));
+    default:
+        return err_set(err, ERR_ARG, "a %s cannot be an argument", luaL_typename(L, index));
     }
 }
 
@@ -88,7 +94,9 @@ static int sorted_names(lua_State *L, int args, const char **names, struct err *
             continue;
         if (lua_type(L, -1) != LUA_TSTRING || count == NAMES_MAX) {
             lua_pop(L, 1);
-            return err_set(err, ERR_ARG, count == NAMES_MAX ? "too many arguments" : "arguments are positional (1, 2, 3 …) or have a name");
+            return err_set(err, ERR_ARG,
+                           count == NAMES_MAX ? "too many arguments"
+                                              : "arguments are positional (1, 2, 3 …) or have a name");
         }
         names[count++] = lua_tostring(L, -1);
     }
@@ -105,8 +113,9 @@ static int gather_args(lua_State *L, struct play_words *words, int args, struct 
         rv = count;
     for (lua_Integer i = 1; i <= length && rv == 0; i++) {
         lua_rawgeti(L, args, i);
-        rv = play_is_null(L, -1) ? err_set(err, ERR_ARG, "positional argument %d is null; leave it out or use names", (int)i)
-                                 : put_value(L, lua_gettop(L), &words->bytes, err);
+        rv = play_is_null(L, -1)
+                 ? err_set(err, ERR_ARG, "positional argument %d is null; leave it out or use names", (int)i)
+                 : put_value(L, lua_gettop(L), &words->bytes, err);
         lua_pop(L, 1);
         play_word_end(words);
     }

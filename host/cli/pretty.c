@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A reply is read twice where it becomes a table: once for its columns (the union of the maps' keys, in the order they first
- * appear), once for its cells. What is nested inside a cell is shown as JSON.
+/* A reply is read twice where it becomes a table: once for its columns (the union of the maps' keys, in the order they
+ * first appear), once for its cells. What is nested inside a cell is shown as JSON.
  */
 
 static struct slice take_value(struct reader *r)
@@ -32,14 +32,23 @@ static void write_inline(struct slice value, struct buf *out)
     if (!peek(value, &n))
         return;
     switch (n.type) {
-    case NODE_NULL: break;
-    case NODE_BOOL: buf_text(out, n.i ? "true" : "false"); break;
-    case NODE_INT: buf_int(out, n.i); break;
-    case NODE_DOUBLE: buf_fmt(out, "%.15g", n.d); break;
+    case NODE_NULL:
+        break;
+    case NODE_BOOL:
+        buf_text(out, n.i ? "true" : "false");
+        break;
+    case NODE_INT:
+        buf_int(out, n.i);
+        break;
+    case NODE_DOUBLE:
+        buf_fmt(out, "%.15g", n.d);
+        break;
     case NODE_TEXT:
     case NODE_BLOB:
     case NODE_STATUS:
-    case NODE_ERROR: table_text(n.s, out); break;
+    case NODE_ERROR:
+        table_text(n.s, out);
+        break;
     default:
         if (render_json(value, &json) == 0)
             table_text(buf_view(&json), out);

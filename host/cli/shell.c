@@ -13,9 +13,9 @@
 #include <strings.h>
 #include <unistd.h>
 
-/* A line is split into words as the server splits plain lines, and sent as they are. On a terminal: prompt, history, completion.
- * Otherwise lines are read plainly, and the exit status is that of the last command that failed.
- * libedit's completion has no argument for us, so the one shell of the process is a static.
+/* A line is split into words as the server splits plain lines, and sent as they are. On a terminal: prompt, history,
+ * completion. Otherwise lines are read plainly, and the exit status is that of the last command that failed. libedit's
+ * completion has no argument for us, so the one shell of the process is a static.
  */
 
 static const char manual[] =
@@ -68,7 +68,8 @@ static void send_words(const struct message *m)
     int rv = reach(&err);
     if (rv == 0 && (rv = client_queue(shell.client, m->args, m->nargs, &err)) == 0 &&
         (rv = client_read(shell.client, &reply, &err)) != 0) {
-        client_close(shell.client); /* whether the command was done is not known; sending it again is the user's decision */
+        client_close(
+            shell.client); /* whether the command was done is not known; sending it again is the user's decision */
         shell.client = NULL;
     }
     if (rv == 0 && reader_error(reply, &err))
@@ -108,7 +109,8 @@ static void help_one(struct slice name)
     if (c == NULL) {
         char *word = mem_dup_slice(name);
         const char *near = cli_nearest(word, doc_name, &shell.docs);
-        printf("There is no command \"%s\"%s%s.\n", word, near != NULL ? "; did you mean " : "", near != NULL ? near : "");
+        printf("There is no command \"%s\"%s%s.\n", word, near != NULL ? "; did you mean " : "",
+               near != NULL ? near : "");
         free(word);
         return;
     }
@@ -117,7 +119,8 @@ static void help_one(struct slice name)
         const struct doc_arg *arg = &c->args[i];
         size_t len = strlen(arg->name);
         /* Declared as "name:type"; servers that are none of ours give a type alone. */
-        bool named = arg->type != NULL && strncmp(arg->type, arg->name, len) == 0 && strchr(":!", arg->type[len]) != NULL;
+        bool named =
+            arg->type != NULL && strncmp(arg->type, arg->name, len) == 0 && strchr(":!", arg->type[len]) != NULL;
         if (named)
             printf("  %s", arg->type);
         else
@@ -243,10 +246,16 @@ static int parse(int argc, char **argv, struct err *err)
         if (rv > 0)
             continue;
         switch (c) {
-        case 'j': shell.json = true; break;
-        case 'h': fputs(manual, stdout); return 0;
-        case ':': return cli_misuse("shell", "%s needs a value", argv[optind - 1]);
-        default: return cli_misuse("shell", "unknown option %s", argv[optind - 1]);
+        case 'j':
+            shell.json = true;
+            break;
+        case 'h':
+            fputs(manual, stdout);
+            return 0;
+        case ':':
+            return cli_misuse("shell", "%s needs a value", argv[optind - 1]);
+        default:
+            return cli_misuse("shell", "unknown option %s", argv[optind - 1]);
         }
     }
     return optind == argc ? -1 : cli_misuse("shell", "what is \"%s\"? (muster call sends one command)", argv[optind]);

@@ -6,7 +6,8 @@
 /* Chinese characters take two columns, combining marks none: padding counts columns, never bytes. */
 
 #define GAP 2
-#define WIDTH_MAX 60 /* a wider cell stands as it is and is not padded for: one long text must not tear all rows apart */
+#define WIDTH_MAX                                                                                                      \
+    60 /* a wider cell stands as it is and is not padded for: one long text must not tear all rows apart */
 
 /* Length of the UTF-8 character at the start of s, 0 when it is none. */
 static size_t character(struct slice s)

@@ -4,7 +4,8 @@
 
 #include "base/buf.h"
 
-/* A table filled cell by cell in reading order, the header first. Zero-initialise `columns` and the rest; table_close frees. */
+/* A table filled cell by cell in reading order, the header first. Zero-initialise `columns` and the rest;
+ * table_close frees. */
 struct table {
     int columns;
     int count; /* cells so far, the header's included */
@@ -13,7 +14,7 @@ struct table {
         char *text;
         int width;
         bool number;
-    } *cells;
+    } * cells;
 };
 
 void table_add(struct table *t, struct slice text, bool number);
@@ -21,10 +22,12 @@ void table_add(struct table *t, struct slice text, bool number);
 void table_write(const struct table *t, struct buf *out);
 void table_close(struct table *t);
 
-/* Append text in one line for a terminal: control characters (C0, DEL, C1) become spaces, bytes that are no UTF-8 "?". */
+/* Append text in one line for a terminal: control characters (C0, DEL, C1) become spaces, bytes that are no UTF-8
+ * "?". */
 void table_text(struct slice text, struct buf *out);
 
-/* Append one whole reply: an array of maps as a table, a map as "key: value" lines, other arrays one element a line. Ends with LF. */
+/* Append one whole reply: an array of maps as a table, a map as "key: value" lines, other arrays one element a
+ * line. Ends with LF. */
 void pretty_reply(struct slice reply, struct buf *out);
 
 #endif

@@ -14,6 +14,7 @@ int cli_version(int argc, char **argv)
     }
     if (argc > 1)
         return cli_misuse("version", "what is \"%s\"?", argv[1]);
-    printf("muster %s\n%s\n%s\njansson %s\n", MUSTER_VERSION, tls_library_version(), LUA_RELEASE, jansson_version_str());
+    printf("muster %s\n%s\n%s\njansson %s\n", MUSTER_VERSION, tls_library_version(), LUA_RELEASE,
+           jansson_version_str());
     return 0;
 }

@@ -13,14 +13,14 @@
 #include <string.h>
 #include <time.h>
 
-/* Certificates after RFC 5280: version 3, a random serial of 16 bytes, keyUsage and basicConstraints critical, key identifiers so
- * that a renewed CA is told from the old one. Names, usages and constraints are written as DER by hand where mbedTLS 2.28 has no
- * writer; its buffers are filled from the end backwards.
+/* Certificates after RFC 5280: version 3, a random serial of 16 bytes, keyUsage and basicConstraints critical, key
+ * identifiers so that a renewed CA is told from the old one. Names, usages and constraints are written as DER by hand
+ * where mbedTLS 2.28 has no writer; its buffers are filled from the end backwards.
  */
 
 #define SERIAL_BYTES 16
 #define NAME_MAX_BYTES 64 /* ub-common-name of RFC 5280 */
-#define HOURS(n) ((int64_t)(n) * 3600)
+#define HOURS(n) ((int64_t)(n)*3600)
 
 struct draft {
     mbedtls_x509write_cert crt;
@@ -78,8 +78,8 @@ static int set_dates(mbedtls_x509write_cert *crt, int valid_days)
     return mbedtls_x509write_crt_set_validity(crt, text[0], text[1]);
 }
 
-/* The subject is handed to mbedTLS as the text "CN=…", whose escapes differ between its versions: characters that would need one
- * are refused. */
+/* The subject is handed to mbedTLS as the text "CN=…", whose escapes differ between its versions: characters that
+ * would need one are refused. */
 static int distinguish(const char *name, char *out, size_t size, struct err *err)
 {
     size_t len = strlen(name);
@@ -87,7 +87,8 @@ static int distinguish(const char *name, char *out, size_t size, struct err *err
         return err_set(err, ERR_ARG, "a certificate's name has 1 to %d bytes, not %zu", NAME_MAX_BYTES, len);
     for (size_t i = 0; i < len; i++)
         if ((unsigned char)name[i] < ' ' || name[i] == 0x7f || strchr(",\\+\"<>;=#", name[i]) != NULL)
-            return err_set(err, ERR_ARG, "a certificate's name must not hold control characters or any of , \\ + \" < > ; = #");
+            return err_set(err, ERR_ARG,
+                           "a certificate's name must not hold control characters or any of , \\ + \" < > ; = #");
     if (name[0] == ' ' || name[len - 1] == ' ')
         return err_set(err, ERR_ARG, "a certificate's name must not begin or end with a space");
     snprintf(out, size, "CN=%s", name);
@@ -98,16 +99,18 @@ static int set_constraints(mbedtls_x509write_cert *crt, bool ca)
 {
     static const unsigned char ca_true[] = {0x30, 0x03, 0x01, 0x01, 0xff}, ca_false[] = {0x30, 0x00};
     const unsigned char *der = ca ? ca_true : ca_false;
-    return mbedtls_x509write_crt_set_extension(crt, MBEDTLS_OID_BASIC_CONSTRAINTS, MBEDTLS_OID_SIZE(MBEDTLS_OID_BASIC_CONSTRAINTS),
-                                               1, der, ca ? sizeof ca_true : sizeof ca_false);
+    return mbedtls_x509write_crt_set_extension(crt, MBEDTLS_OID_BASIC_CONSTRAINTS,
+                                               MBEDTLS_OID_SIZE(MBEDTLS_OID_BASIC_CONSTRAINTS), 1, der,
+                                               ca ? sizeof ca_true : sizeof ca_false);
 }
 
 static int set_purpose(mbedtls_x509write_cert *crt, bool server)
 {
     static const unsigned char server_auth[] = {0x30, 0x0a, 0x06, 0x08, 0x2b, 6, 1, 5, 5, 7, 3, 1};
     static const unsigned char client_auth[] = {0x30, 0x0a, 0x06, 0x08, 0x2b, 6, 1, 5, 5, 7, 3, 2};
-    return mbedtls_x509write_crt_set_extension(crt, MBEDTLS_OID_EXTENDED_KEY_USAGE, MBEDTLS_OID_SIZE(MBEDTLS_OID_EXTENDED_KEY_USAGE),
-                                               0, server ? server_auth : client_auth, sizeof server_auth);
+    return mbedtls_x509write_crt_set_extension(crt, MBEDTLS_OID_EXTENDED_KEY_USAGE,
+                                               MBEDTLS_OID_SIZE(MBEDTLS_OID_EXTENDED_KEY_USAGE), 0,
+                                               server ? server_auth : client_auth, sizeof server_auth);
 }
 
 /* One GeneralName in front of `*at`: [7] address or [2] DNS name. Returns its length or a negative code of mbedTLS. */
@@ -145,12 +148,13 @@ static int set_hosts(mbedtls_x509write_cert *crt, const char *const *hosts)
     if ((ret = mbedtls_asn1_write_tag(&at, der, MBEDTLS_ASN1_CONSTRUCTED | MBEDTLS_ASN1_SEQUENCE)) < 0)
         return ret;
     total += ret;
-    return mbedtls_x509write_crt_set_extension(crt, MBEDTLS_OID_SUBJECT_ALT_NAME, MBEDTLS_OID_SIZE(MBEDTLS_OID_SUBJECT_ALT_NAME), 0,
-                                               at, (size_t)total);
+    return mbedtls_x509write_crt_set_extension(crt, MBEDTLS_OID_SUBJECT_ALT_NAME,
+                                               MBEDTLS_OID_SIZE(MBEDTLS_OID_SUBJECT_ALT_NAME), 0, at, (size_t)total);
 }
 
 /* What CA, server and client certificates have in common; draft->key is made here. */
-static int begin(struct draft *d, mbedtls_pk_context *issuer_key, const char *subject, const char *issuer, int valid_days)
+static int begin(struct draft *d, mbedtls_pk_context *issuer_key, const char *subject, const char *issuer,
+                 int valid_days)
 {
     int ret = make_key(&d->key);
     if (ret != 0)
@@ -189,7 +193,8 @@ int cert_make_ca(const char *name, int valid_days, struct buf *cert_pem, struct 
         return rv;
     draft_init(&d);
     if ((ret = begin(&d, NULL, subject, subject, valid_days)) != 0 || (ret = set_constraints(&d.crt, true)) != 0 ||
-        (ret = mbedtls_x509write_crt_set_key_usage(&d.crt, MBEDTLS_X509_KU_KEY_CERT_SIGN | MBEDTLS_X509_KU_CRL_SIGN)) != 0 ||
+        (ret = mbedtls_x509write_crt_set_key_usage(&d.crt, MBEDTLS_X509_KU_KEY_CERT_SIGN | MBEDTLS_X509_KU_CRL_SIGN)) !=
+            0 ||
         (ret = finish(&d, cert_pem, key_pem)) != 0)
         rv = mbed_fail(err, ERR_INTERNAL, "make the CA certificate", ret);
     draft_close(&d);
@@ -219,8 +224,8 @@ static int parse_ca(struct slice cert_pem, struct slice key_pem, mbedtls_x509_cr
     return ret;
 }
 
-int cert_issue(struct slice ca_cert_pem, struct slice ca_key_pem, const struct cert_request *request, struct buf *cert_pem,
-               struct buf *key_pem, struct err *err)
+int cert_issue(struct slice ca_cert_pem, struct slice ca_key_pem, const struct cert_request *request,
+               struct buf *cert_pem, struct buf *key_pem, struct err *err)
 {
     char subject[NAME_MAX_BYTES + 8], issuer[256];
     bool server = request->hosts != NULL;
@@ -238,7 +243,8 @@ int cert_issue(struct slice ca_cert_pem, struct slice ca_key_pem, const struct c
         goto done;
     }
     if ((ret = mbedtls_x509_dn_gets(issuer, sizeof issuer, &ca.subject)) < 0 ||
-        (ret = begin(&d, &ca_key, subject, issuer, request->valid_days)) != 0 || (ret = set_constraints(&d.crt, false)) != 0 ||
+        (ret = begin(&d, &ca_key, subject, issuer, request->valid_days)) != 0 ||
+        (ret = set_constraints(&d.crt, false)) != 0 ||
         (ret = mbedtls_x509write_crt_set_key_usage(&d.crt, MBEDTLS_X509_KU_DIGITAL_SIGNATURE)) != 0 ||
         (ret = set_purpose(&d.crt, server)) != 0 || (server && (ret = set_hosts(&d.crt, request->hosts)) != 0) ||
         (ret = finish(&d, cert_pem, key_pem)) != 0)
@@ -260,7 +266,8 @@ int cert_read(struct slice pem, struct cert_info *info, struct err *err)
     if (ret < 0 || crt.raw.p == NULL) {
         rv = mbed_fail(err, ERR_ARG, "read a certificate", ret);
     } else {
-        *info = (struct cert_info){.not_before_ms = mbed_time_ms(&crt.valid_from), .not_after_ms = mbed_time_ms(&crt.valid_to)};
+        *info = (struct cert_info){.not_before_ms = mbed_time_ms(&crt.valid_from),
+                                   .not_after_ms = mbed_time_ms(&crt.valid_to)};
         mbed_subject(&crt, info->name, sizeof info->name);
         mbed_fingerprint(&crt, info->fingerprint);
     }

@@ -13,18 +13,19 @@ struct cert_info {
     int64_t not_after_ms;
 };
 
-/* Make a new key and a self-signed CA certificate; PEM text is appended. valid_days from now_ms (start 1 h earlier for clocks that
- * differ). 0 or ERR_INTERNAL. */
+/* Make a new key and a self-signed CA certificate; PEM text is appended. valid_days from now_ms (start 1 h earlier
+ * for clocks that differ). 0 or ERR_INTERNAL. */
 int cert_make_ca(const char *name, int valid_days, struct buf *cert_pem, struct buf *key_pem, struct err *err);
 
 struct cert_request {
-    const char *name;        /* subject CN */
-    const char *const *hosts; /* DNS names and IP addresses for the server's subjectAltName, NULL-terminated; NULL: client certificate */
+    const char *name; /* subject CN */
+    /* DNS names and IP addresses for the server's subjectAltName, NULL-terminated; NULL: client certificate */
+    const char *const *hosts;
     int valid_days;
 };
 /* Make a new key and a certificate signed by the CA (extendedKeyUsage serverAuth or clientAuth). 0 or ERR_INTERNAL. */
-int cert_issue(struct slice ca_cert_pem, struct slice ca_key_pem, const struct cert_request *request, struct buf *cert_pem,
-               struct buf *key_pem, struct err *err);
+int cert_issue(struct slice ca_cert_pem, struct slice ca_key_pem, const struct cert_request *request,
+               struct buf *cert_pem, struct buf *key_pem, struct err *err);
 
 /* Read the first certificate of PEM text. 0 or ERR_ARG. */
 int cert_read(struct slice pem, struct cert_info *info, struct err *err);

@@ -6,13 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An endpoint is a filled mbedtls_ssl_config and what it points at. It is never changed after tls_*_new, so sessions on several
- * threads may read it. One thing in it is written behind our back: mbedTLS 2.28 caches multiples of the curve's generator in the
- * key's own group while it signs and verifies. That is why the host runs one handshake of an endpoint at a time.
+/* An endpoint is a filled mbedtls_ssl_config and what it points at. It is never changed after tls_*_new, so sessions
+ * on several threads may read it. One thing in it is written behind our back: mbedTLS 2.28 caches multiples of the
+ * curve's generator in the key's own group while it signs and verifies. That is why the host runs one handshake of an
+ * endpoint at a time.
  *
- * Resumption: under TLS 1.2 the ticket carries the whole session, the peer's certificate included, so a resumed session knows its
- * peer. TLS 1.3 of mbedTLS 3 leaves the certificate out of its tickets; a resumed client would have no identity. So TLS 1.3 is
- * offered without resumption: every such handshake is a full one.
+ * Resumption: under TLS 1.2 the ticket carries the whole session, the peer's certificate included, so a resumed
+ * session knows its peer. TLS 1.3 of mbedTLS 3 leaves the certificate out of its tickets; a resumed client would have
+ * no identity. So TLS 1.3 is offered without resumption: every such handshake is a full one.
  */
 
 #define TICKET_KEY_SECONDS 86400
@@ -65,8 +66,8 @@ static bool same_ca(const struct tls_endpoint *a, const struct tls_endpoint *b)
     return x == NULL && y == NULL;
 }
 
-/* Runs for each certificate of the peer's chain. With "optional" mbedTLS would accept a bad certificate as it accepts none; only
- * a failure of this function ends the handshake. */
+/* Runs for each certificate of the peer's chain. With "optional" mbedTLS would accept a bad certificate as it
+ * accepts none; only a failure of this function ends the handshake. */
 static int refuse_bad(void *unused, mbedtls_x509_crt *crt, int depth, uint32_t *flags)
 {
     (void)unused;
@@ -196,14 +197,16 @@ static int take_tickets(struct tls_endpoint *e, struct tls_endpoint *previous, s
         if (rv != 0)
             return rv;
     }
-    mbedtls_ssl_conf_session_tickets_cb(&e->conf, mbedtls_ssl_ticket_write, mbedtls_ssl_ticket_parse, &e->tickets->keys);
+    mbedtls_ssl_conf_session_tickets_cb(&e->conf, mbedtls_ssl_ticket_write, mbedtls_ssl_ticket_parse,
+                                        &e->tickets->keys);
 #if MBED_IS_3 && defined(MBEDTLS_SSL_PROTO_TLS1_3)
     mbedtls_ssl_conf_new_session_tickets(&e->conf, 0); /* TLS 1.3 only; see the top of this file */
 #endif
     return 0;
 }
 
-int tls_server_new(const struct tls_files *files, struct tls_endpoint *previous, struct tls_endpoint **out, struct err *err)
+int tls_server_new(const struct tls_files *files, struct tls_endpoint *previous, struct tls_endpoint **out,
+                   struct err *err)
 {
     assert(files->ca != NULL && files->cert != NULL && files->key != NULL);
     struct tls_endpoint *e = new_endpoint(true);

@@ -5,7 +5,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-/* Immutable once made; a session keeps the endpoint it was made with, so that reloading is making a new one. Reference counted (atomic). */
+/* Immutable once made; a session keeps the endpoint it was made with, so that reloading is making a new one.
+ * Reference counted (atomic). */
 struct tls_endpoint;
 
 struct tls_files {
@@ -14,11 +15,12 @@ struct tls_files {
     const char *key;  /* PEM; NULL as cert */
 };
 
-/* A server: TLS 1.2 on mbedTLS 2.28 (1.3 too where the library has it), ECDHE-ECDSA with AES-128-GCM first, then AES-256-GCM and
- * ChaCha20-Poly1305; P-256; client certificate requested, not required; session tickets (keys rotate daily, kept across reload
- * when `previous` is given); renegotiation off; ALPN "muster-resp/1": a client that offers ALPN without it is refused.
- * 0 or ERR_IO / ERR_ARG naming the file. */
-int tls_server_new(const struct tls_files *files, struct tls_endpoint *previous, struct tls_endpoint **out, struct err *err);
+/* A server: TLS 1.2 on mbedTLS 2.28 (1.3 too where the library has it), ECDHE-ECDSA with AES-128-GCM first, then
+ * AES-256-GCM and ChaCha20-Poly1305; P-256; client certificate requested, not required; session tickets (keys
+ * rotate daily, kept across reload when `previous` is given); renegotiation off; ALPN "muster-resp/1": a client
+ * that offers ALPN without it is refused. 0 or ERR_IO / ERR_ARG naming the file. */
+int tls_server_new(const struct tls_files *files, struct tls_endpoint *previous, struct tls_endpoint **out,
+                   struct err *err);
 /* A client: verifies the server by files->ca; `files->cert` NULL for sign-in by password. */
 int tls_client_new(const struct tls_files *files, struct tls_endpoint **out, struct err *err);
 struct tls_endpoint *tls_endpoint_ref(struct tls_endpoint *e);

@@ -1,4 +1,5 @@
-/* What the files of tls/ share of mbedTLS: the differences between 2.28 and 3.6 stay here and in the .c files beside it. */
+/* What the files of tls/ share of mbedTLS: the differences between 2.28 and 3.6 stay here and in the .c files
+ * beside it. */
 #ifndef MUSTER_TLS_MBED_H
 #define MUSTER_TLS_MBED_H
 

@@ -4,7 +4,8 @@
 
 #include "base/buf.h"
 
-/* Fill with bytes of the kernel's generator (getrandom). Never fails: no entropy is a broken machine, so it aborts. Any thread. */
+/* Fill with bytes of the kernel's generator (getrandom). Never fails: no entropy is a broken machine, so it aborts.
+ * Any thread. */
 void random_bytes(void *out, size_t len);
 
 #define SHA256_BYTES 32

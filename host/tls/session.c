@@ -5,9 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* mbedTLS wants a transport; here it is two pieces of memory. Reading takes from `in`, which points at the caller's bytes for the
- * time of one tls_session_input; writing appends to `out`, which the caller sends. mbedTLS keeps the beginning of an incomplete
- * record itself, so bytes are left over only when the caller's `plain` is full: those wait in `rest`.
+/* mbedTLS wants a transport; here it is two pieces of memory. Reading takes from `in`, which points at the caller's
+ * bytes for the time of one tls_session_input; writing appends to `out`, which the caller sends. mbedTLS keeps the
+ * beginning of an incomplete record itself, so bytes are left over only when the caller's `plain` is full: those wait
+ * in `rest`.
  *
  *   TLS_HANDSHAKE ──handshake done, peer checked──> TLS_OPEN ──close_notify, error or tls_session_close──> TLS_CLOSED
  *         └──────────────────────────── alert, bad peer, bad bytes ────────────────────────────────────────────┘
@@ -19,13 +20,13 @@ struct tls_session {
     struct tls_endpoint *endpoint;
     mbedtls_ssl_context ssl;
     enum tls_state state;
-    bool notified;     /* our close_notify is in the output */
-    bool full;         /* the handshake went through certificates, so it is not a resumption */
-    bool has_ip;       /* clients: the server must carry this address, which mbedTLS 2.28 cannot check */
+    bool notified; /* our close_notify is in the output */
+    bool full;     /* the handshake went through certificates, so it is not a resumption */
+    bool has_ip;   /* clients: the server must carry this address, which mbedTLS 2.28 cannot check */
     unsigned char ip[16];
     size_t ip_len;
-    struct slice in;   /* not yet read by mbedTLS; the caller's memory, or rest's */
-    struct buf rest;   /* kept from one call to the next while `plain` has no room */
+    struct slice in; /* not yet read by mbedTLS; the caller's memory, or rest's */
+    struct buf rest; /* kept from one call to the next while `plain` has no room */
     struct buf out;
 };
 
@@ -47,7 +48,8 @@ static int take_bytes(void *arg, unsigned char *data, size_t len)
     return (int)count;
 }
 
-/* A name goes to mbedTLS (SNI and the check of the certificate); an address is checked by us and never sent: RFC 6066, 3. */
+/* A name goes to mbedTLS (SNI and the check of the certificate); an address is checked by us and never sent: RFC
+ * 6066, 3. */
 static int expect_host(struct tls_session *s, const char *host)
 {
     if (inet_pton(AF_INET, host, s->ip) == 1)
@@ -114,14 +116,17 @@ static int check_peer(struct tls_session *s, struct err *err)
 static int explain(struct tls_session *s, int ret, struct err *err)
 {
     if (ret == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED || ret == MBEDTLS_ERR_X509_FATAL_ERROR)
-        return err_set(err, ERR_NOAUTH, "the peer's certificate is not signed by the expected CA, out of date, or for another name");
+        return err_set(err, ERR_NOAUTH,
+                       "the peer's certificate is not signed by the expected CA, out of date, or for another name");
     if (ret == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE)
         return err_set(err, ERR_PROTO, "the peer refused: %s",
-                       s->endpoint->server ? "TLS alert" : "TLS alert; is the certificate from this server's CA and in date?");
+                       s->endpoint->server ? "TLS alert"
+                                           : "TLS alert; is the certificate from this server's CA and in date?");
     return mbed_fail(err, ERR_PROTO, "TLS", ret);
 }
 
-/* Step by step, because the certificate message is the public sign of a full handshake: mbedTLS has no getter for "resumed". */
+/* Step by step, because the certificate message is the public sign of a full handshake: mbedTLS has no getter for
+ * "resumed". */
 static int shake(struct tls_session *s, struct err *err)
 {
     while (s->ssl.MBED_FIELD(state) != MBEDTLS_SSL_HANDSHAKE_OVER) {

@@ -129,7 +129,9 @@ local function compare_array(want, got, vars, path)
     local why = compare(want[i], got[i], vars, ("%s[%d]"):format(path, i))
     if why then return why end
   end
-  if not want[OPEN] and #got > want[COUNT] then return ("%s has %d elements, not %d"):format(path, #got, want[COUNT]) end
+  if not want[OPEN] and #got > want[COUNT] then
+    return ("%s has %d elements, not %d"):format(path, #got, want[COUNT])
+  end
   return nil
 end
 
@@ -175,7 +177,9 @@ local function compare_error(text, err, value)
     rest = behind
   end
   local said = table.concat({ err.text or "", err.arg or "", err.state or "", err.allowed or "" }, " ")
-  if rest ~= "" and rest ~= "*" and not said:find(rest, 1, true) then return ("the error does not say \"%s\""):format(rest) end
+  if rest ~= "" and rest ~= "*" and not said:find(rest, 1, true) then
+    return ('the error does not say "%s"'):format(rest)
+  end
   return nil
 end
 

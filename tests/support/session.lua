@@ -6,7 +6,7 @@
 ---   A> command arg name=value name="two words"    connection A sends and waits for the reply
 ---   A>> command …                                 sends without waiting: replies are read by the next A< lines
 ---   A< EXPECTED                                   checks the next reply of A, in order
----   A[bob]> command                               at its first use connection A signs in as the user bob (else: the administrator)
+---   A[bob]> command                               at its first use A signs in as the user bob (else: as the administrator)
 ---   A! RAW "\x16…"                                sends bytes as they are, inside TLS
 ---   A<eof        A close                          the server has closed A;  we close A
 ---   @role NAME pattern…                           defines a role
@@ -14,8 +14,9 @@
 ---   @at INSTANT | off                             from here on every write carries at=INSTANT
 ---   @lang en | zh-CN | off                        from here on every command of a plugin carries lang=
 ---   @plugins NAME…                                tells the reader what the file is about
---- EXPECTED: an integer, "text", OK, nil, true, false; JSON, in which a map or array ending with `...` may hold more; `*` or "*" for anything;
---- $name keeps a value, ${name} puts it into later lines; -CODE [rule] [words of the message]; `!replayed` behind a value.
+--- EXPECTED: an integer, "text", OK, nil, true, false; JSON, in which a map or array ending with `...` may hold more;
+--- `*` or "*" for anything; $name keeps a value, ${name} puts it into later lines; -CODE [rule] [words of the message];
+--- `!replayed` behind a value.
 local expect = require("expect")
 
 local tokens, roles = {}, {}  -- users and roles made so far, over all files
@@ -28,7 +29,8 @@ local function set_up()
   for name, doc in pairs(admin:words({ "COMMAND", "DOCS" })) do modes[name] = doc.mode end
 end
 
---- How many writes the server has answered from its memory. A mark `replayed` is part of maps alone; for other replies this tells.
+--- How many writes the server has answered from its memory. The mark `replayed` is part of maps alone; for other
+--- replies this tells.
 local function replays()
   local info = admin:words({ "INFO", "lanes" })
   return math.tointeger(info:match("replayed:(%d+)") or "0")
@@ -59,7 +61,9 @@ end
 
 function play:connection(name, user)
   local c = self.conns[name]
-  if c and user and c.user ~= user then self:stop(("connection %s is signed in as %s"):format(name, c.user or "the administrator")) end
+  if c and user and c.user ~= user then
+    self:stop(("connection %s is signed in as %s"):format(name, c.user or "the administrator"))
+  end
   if c then return c end
   if user and not tokens[user] then self:stop("there is no @user " .. user) end
   local options = { name = "session-" .. name }
@@ -88,7 +92,8 @@ end
 --- Read one reply of `c` into its queue.
 local function read(c)
   local value, err, meta = c.conn:recv()
-  c.replies[#c.replies + 1] = { value = value, err = err, replayed = meta and meta.replayed, sent = table.remove(c.sent, 1) }
+  local sent = table.remove(c.sent, 1)
+  c.replies[#c.replies + 1] = { value = value, err = err, replayed = meta and meta.replayed, sent = sent }
 end
 
 function play:send(c, text, wait)
@@ -151,7 +156,9 @@ function directives:user(rest)
     admin:call("user.add", { name = name, person = given.person, methods = "token" })
     tokens[name] = admin:call("user.token", { name = name, label = "session" }).token
   end
-  for role in (given.role or ""):gmatch("[^,]+") do admin:call("role.grant", { user = name, role = role, unit = given.unit }) end
+  for role in (given.role or ""):gmatch("[^,]+") do
+    admin:call("role.grant", { user = name, role = role, unit = given.unit })
+  end
 end
 
 function directives:at(rest) self.at = rest ~= "off" and self:substitute(rest) or nil end
@@ -197,7 +204,9 @@ function play:finish()
   for name, c in pairs(self.conns) do
     while #c.sent > 0 do read(c) end
     for _, reply in ipairs(c.replies) do
-      if reply.err then self:fail(("a refusal to %s was not checked"):format(name), reply.sent, nil, describe(nil, reply.err)) end
+      if reply.err then
+        self:fail(("a refusal to %s was not checked"):format(name), reply.sent, nil, describe(nil, reply.err))
+      end
     end
     c.conn:close()
   end

@@ -2,10 +2,10 @@
 
 #include "base/clock.h"
 
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <cmocka.h>
 
 static struct pki pki;
 
@@ -86,8 +86,10 @@ static void openssl_verifies_the_chain(void **state)
 {
     (void)state;
     char command[512];
-    snprintf(command, sizeof command, "cd '%s' && openssl verify -x509_strict -CAfile ca.pem -purpose sslserver server.pem >verify.log 2>&1 && "
-             "openssl verify -x509_strict -CAfile ca.pem -purpose sslclient alice.pem >>verify.log 2>&1", pki.dir);
+    snprintf(command, sizeof command,
+             "cd '%s' && openssl verify -x509_strict -CAfile ca.pem -purpose sslserver server.pem >verify.log 2>&1 && "
+             "openssl verify -x509_strict -CAfile ca.pem -purpose sslclient alice.pem >>verify.log 2>&1",
+             pki.dir);
     assert_int_equal(system(command), 0);
 }
 
@@ -133,13 +135,16 @@ static void serials_differ(void **state)
 static void names_with_separators_are_refused(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"", "a,O=b", "a\\b", "a\nb", "a+b", " a", "a ", "a=b",
-                                      "0123456789012345678901234567890123456789012345678901234567890123456789"};
+    static const char *const bad[] = {
+        "",     "a,O=b", "a\\b",
+        "a\nb", "a+b",   " a",
+        "a ",   "a=b",   "0123456789012345678901234567890123456789012345678901234567890123456789"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct buf cert = {0}, key = {0};
         struct err err = {0};
         struct cert_request request = {.name = bad[i], .valid_days = 1};
-        assert_int_equal(cert_issue(buf_view(&pki.ca_cert), buf_view(&pki.ca_key), &request, &cert, &key, &err), ERR_ARG);
+        assert_int_equal(cert_issue(buf_view(&pki.ca_cert), buf_view(&pki.ca_key), &request, &cert, &key, &err),
+                         ERR_ARG);
         assert_true(strlen(err.text) > 10);
         assert_int_equal(cert.len + key.len, 0);
     }

@@ -80,7 +80,8 @@ static inline void pki_close(struct pki *p)
 static inline struct tls_endpoint *pki_server(const struct pki *p, struct tls_endpoint *previous)
 {
     char ca[128], cert[128], key[128];
-    struct tls_files files = {pki_path(p, "ca.pem", ca), pki_path(p, "server.pem", cert), pki_path(p, "server.key", key)};
+    struct tls_files files = {pki_path(p, "ca.pem", ca), pki_path(p, "server.pem", cert),
+                              pki_path(p, "server.key", key)};
     struct tls_endpoint *e = NULL;
     struct err err = {0};
     pki_must(tls_server_new(&files, previous, &e, &err), &err);

@@ -4,10 +4,10 @@
 #include "tls/random.h"
 #include "tls/session.h"
 
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <cmocka.h>
 
 static struct pki pki, stranger;
 static struct tls_endpoint *server_side, *client_side;
@@ -247,7 +247,8 @@ static void expect_client_refuses(struct tls_endpoint *client, const char *host)
     pair_close(&p);
 }
 
-/* The server's certificate must carry the name or address the client asked for, and the client's CA must have signed it. */
+/* The server's certificate must carry the name or address the client asked for, and the client's CA must have
+ * signed it. */
 static void the_client_checks_name_address_and_ca(void **state)
 {
     (void)state;
@@ -355,7 +356,8 @@ static void bad_bytes_end_the_session(void **state)
     struct pair p;
     struct err err = {0};
     pair_open(&p, server_side, client_side, "localhost");
-    assert_int_equal(tls_session_input(p.server, SLICE("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), &p.to_server, &err), ERR_PROTO);
+    assert_int_equal(tls_session_input(p.server, SLICE("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), &p.to_server, &err),
+                     ERR_PROTO);
     assert_int_equal(tls_session_state(p.server), TLS_CLOSED);
     assert_int_equal(tls_session_input(p.server, SLICE("x"), &p.to_server, &err), ERR_STATE);
     pair_close(&p);
@@ -378,7 +380,9 @@ static int odd_client(const char *const *alpn, const int *suites, struct err *se
     mbedtls_ssl_config conf;
     mbedtls_ssl_config_init(&conf);
     assert_int_equal(mbed_start(server_err), 0);
-    assert_int_equal(mbedtls_ssl_config_defaults(&conf, MBEDTLS_SSL_IS_CLIENT, MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_DEFAULT), 0);
+    assert_int_equal(mbedtls_ssl_config_defaults(&conf, MBEDTLS_SSL_IS_CLIENT, MBEDTLS_SSL_TRANSPORT_STREAM,
+                                                 MBEDTLS_SSL_PRESET_DEFAULT),
+                     0);
     mbedtls_ssl_conf_rng(&conf, mbed_random, NULL);
     mbedtls_ssl_conf_authmode(&conf, MBEDTLS_SSL_VERIFY_NONE);
     if (suites != NULL) {
