@@ -226,19 +226,23 @@ static void encrypt(struct conn *c)
     }
 }
 
-/* Does a client that reads slowly, or not at all, use more memory than it may? */
+/* Does a client that reads slowly, or not at all, use more memory than it may? Its time begins when the kernel takes no more of a
+ * slice, or when more waits than the soft limit. */
 static void check_waiting(struct conn *c)
 {
     const struct server_limits *limits = &c->server->limits;
     size_t waiting = conn_waiting(c);
     if (c->state == CONN_NEW && c->writing && waiting > limits->output_before) {
         cut(c, "before sign-in");
-    } else if (waiting <= limits->output_soft) {
-        list_remove(&c->slow);
-    } else if (list_empty(&c->slow)) {
-        c->slow_since_ms = uv_now(c->server->loop);
-        list_push_back(&c->server->slow, &c->slow);
+        return;
     }
+    if (waiting > limits->output_soft && !list_empty(&c->slow))
+        return; /* its time goes on, even if it reads a little */
+    list_remove(&c->slow);
+    if (waiting <= limits->output_soft && !c->writing)
+        return;
+    c->slow_since_ms = uv_now(c->server->loop);
+    list_push_back(&c->server->slow, &c->slow);
 }
 
 static void on_shut(uv_shutdown_t *req, int status)

@@ -55,7 +55,7 @@ struct server {
     struct list dirty;                 /* something to flush at the end of this callback */
     struct list more;                  /* something to go on with in the next iteration (same link as dirty) */
     struct list later;                 /* something to do at a time, see conn_later */
-    struct list slow;                  /* output waiting beyond the soft limit */
+    struct list slow;                  /* output that the client does not take, by time since when */
     int count, open;                   /* structs, and handles not yet closed */
     int surplus;                       /* connections over the cap that are told so */
     uint64_t last_id;
