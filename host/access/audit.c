@@ -60,7 +60,8 @@ static void chain_hash(const unsigned char before[AUDIT_HASH_BYTES], const struc
 static int read_head(struct store *s, struct audit_head *head, struct err *err)
 {
     struct cursor *c = NULL;
-    int rv = store_query(s, NULL, SLICE("SELECT id, chain FROM muster_audit ORDER BY id DESC LIMIT 1"), NULL, 0, &c, err);
+    int rv =
+        store_query(s, NULL, SLICE("SELECT id, chain FROM muster_audit ORDER BY id DESC LIMIT 1"), NULL, 0, &c, err);
     if (rv)
         return rv;
     *head = (struct audit_head){.known = true};
@@ -224,8 +225,8 @@ static int chain_before(struct store *s, int64_t id, unsigned char chain[AUDIT_H
     if (rv == 1 && found.s.len == AUDIT_HASH_BYTES)
         memcpy(chain, found.s.data, AUDIT_HASH_BYTES);
     else if (rv >= 0)
-        rv = err_rule(err, ERR_NOTFOUND, "audit.row", "from", "there is no audit row %lld to go on from",
-                      (long long)id);
+        rv =
+            err_rule(err, ERR_NOTFOUND, "audit.row", "from", "there is no audit row %lld to go on from", (long long)id);
     buf_close(&keep);
     return rv < 0 ? rv : 0;
 }

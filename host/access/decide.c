@@ -185,9 +185,9 @@ static int scope_unclear(const struct identity *id, const struct question *q, st
 {
     int rv;
     if (takes_unit(q->command))
-        rv = err_rule(err, ERR_SCOPE, "access.scope_unclear", "unit",
-                      "%s may use %s on several units apart from each other; name the unit", id->name,
-                      q->command->name);
+        rv =
+            err_rule(err, ERR_SCOPE, "access.scope_unclear", "unit",
+                     "%s may use %s on several units apart from each other; name the unit", id->name, q->command->name);
     else
         rv = err_rule(err, ERR_SCOPE, "access.scope_unclear", NULL,
                       "%s may use %s on several units apart from each other, and it takes no unit; a grant on a unit "

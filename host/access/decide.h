@@ -6,9 +6,9 @@
 
 /* One unit argument of a request. */
 struct unit_ref {
-    const char *arg;   /* name of the argument, for the refusal */
+    const char *arg; /* name of the argument, for the refusal */
     struct slice code;
-    const char *path;  /* NULL: there is no such unit */
+    const char *path; /* NULL: there is no such unit */
 };
 
 struct question {
@@ -18,9 +18,9 @@ struct question {
     int nunits;
 };
 
-/* 0 and the scope (a path that lives as long as the identity), or ERR_NOPERM (rule "access.permission"), ERR_SCOPE (rule
- * "access.scope", or "access.scope_unclear" when the grants have no widest one and no unit was named), ERR_NOTFOUND (a unit that does
- * not exist, said only to those who may see everything). Pure. */
+/* 0 and the scope (a path that lives as long as the identity), or ERR_NOPERM (rule "access.permission"), ERR_SCOPE
+ * (rule "access.scope", or "access.scope_unclear" when the grants have no widest one and no unit was named),
+ * ERR_NOTFOUND (a unit that does not exist, said only to those who may see everything). Pure. */
 int access_decide(const struct identity *id, const struct question *q, const char **scope, struct err *err);
 /* May this identity set `at` for a command that runs with this scope? */
 bool access_may_backdate(const struct identity *id, const char *scope);
@@ -30,7 +30,8 @@ bool access_may_figure(const struct identity *id, const char *figure);
 void access_explain(const struct identity *id, const struct question *q, const char *lang,
                     void (*step)(void *arg, const char *text), void *arg);
 
-/* Patterns: "fund.give", "fund.*", "*", each also with "read:" in front, and "backdate". 0, or ERR_ARG (rule "role.pattern"). */
+/* Patterns: "fund.give", "fund.*", "*", each also with "read:" in front, and "backdate". 0, or ERR_ARG (rule
+ * "role.pattern"). */
 int pattern_check(struct slice pattern, struct err *err);
 bool pattern_matches(const char *pattern, const char *name, bool write);
 

@@ -88,7 +88,8 @@ static int read_user(struct store *s, struct identity *id, struct err *err)
         id->admin = int_of(c, 3) != 0;
         rv = 0;
         if (int_of(c, 4))
-            rv = err_rule(err, ERR_NOAUTH, "user.disabled", NULL, "user %s is disabled; ask an administrator", id->name);
+            rv =
+                err_rule(err, ERR_NOAUTH, "user.disabled", NULL, "user %s is disabled; ask an administrator", id->name);
     }
     cursor_close(c);
     return rv;
@@ -102,9 +103,9 @@ static int check_means(struct store *s, const struct identity *id, struct err *e
     int rv = 1;
     if (id->fingerprint[0]) {
         struct value args[] = {value_cstr(id->fingerprint), value_int(id->user_id)};
-        rv = store_value(s, NULL,
-                         SLICE("SELECT 1 FROM muster_cert WHERE fingerprint = ? AND user_id = ? AND revoked_at IS NULL"),
-                         args, 2, &found, &keep, err);
+        rv = store_value(
+            s, NULL, SLICE("SELECT 1 FROM muster_cert WHERE fingerprint = ? AND user_id = ? AND revoked_at IS NULL"),
+            args, 2, &found, &keep, err);
         if (rv == 0)
             rv = err_rule(err, ERR_NOAUTH, "user.cert_revoked", NULL,
                           "the certificate of %s was revoked; sign in with another", id->name);

@@ -7,10 +7,10 @@
 #include "store/store.h"
 
 struct grant {
-    char *role;     /* name, for acl.why */
-    char *pattern;  /* "fund.give", "fund.*", "*", "read:fund.*", "backdate" */
-    char *unit;     /* code, or NULL for everything */
-    char *path;     /* "/" or the unit's path */
+    char *role;    /* name, for acl.why */
+    char *pattern; /* "fund.give", "fund.*", "*", "read:fund.*", "backdate" */
+    char *unit;    /* code, or NULL for everything */
+    char *path;    /* "/" or the unit's path */
 };
 
 struct identity {
@@ -21,17 +21,19 @@ struct identity {
     bool admin;           /* every command, everywhere, and backdate */
     struct grant *grants;
     int ngrants;
-    uint64_t version;     /* of access_version() when it was read */
+    uint64_t version; /* of access_version() when it was read */
 };
 
 struct identity *identity_ref(struct identity *id);
 void identity_unref(struct identity *id); /* NULL is fine */
 
-/* Grows whenever a commit changed users, roles, grants or units: an identity with another version must be read again. */
+/* Grows whenever a commit changed users, roles, grants or units: an identity with another version must be read
+ * again. */
 uint64_t access_version(void);
 void access_changed(void); /* after the commit, before its replies leave */
 
-/* Read the user's identity. ERR_NOTFOUND; ERR_NOAUTH when disabled, or when `fingerprint` (may be "") was revoked. Inside a read or batch. */
+/* Read the user's identity. ERR_NOTFOUND; ERR_NOAUTH when disabled, or when `fingerprint` (may be "") was revoked.
+ * Inside a read or batch. */
 int identity_read(struct store *s, int64_t user_id, const char *fingerprint, struct identity **out, struct err *err);
 
 /* Read it again, as it signed in: also ERR_NOAUTH when its token was revoked. */

@@ -33,8 +33,8 @@ static int check_method(const struct user *user, int method, const char *name, s
 {
     if (user->methods & method)
         return 0;
-    return err_rule(err, ERR_STATE, "user.method", "name", "this user may not sign in with a %s; user.set methods= allows it",
-                    name);
+    return err_rule(err, ERR_STATE, "user.method", "name",
+                    "this user may not sign in with a %s; user.set methods= allows it", name);
 }
 
 static int check_label(struct slice label, struct err *err)
@@ -54,8 +54,9 @@ int user_token(struct store *s, const struct user *user, struct slice label, int
         return rv;
     struct value key[] = {value_int(user->id), value_text(label)}, found;
     struct buf keep = {0};
-    rv = store_value(s, NULL, SLICE("SELECT 1 FROM muster_token WHERE user_id = ? AND label = ? AND revoked_at IS NULL"),
-                     key, 2, &found, &keep, err);
+    rv =
+        store_value(s, NULL, SLICE("SELECT 1 FROM muster_token WHERE user_id = ? AND label = ? AND revoked_at IS NULL"),
+                    key, 2, &found, &keep, err);
     buf_close(&keep);
     if (rv < 0)
         return rv;
@@ -137,7 +138,8 @@ int user_cert(struct store *s, const struct user *user, struct slice fingerprint
         return err_rule(err, ERR_CONFLICT, "user.cert_bound", "fingerprint",
                         "this certificate is, or was, bound to a user; issue a new one");
     struct value args[] = {value_cstr(normal), value_int(user->id), value_text(label), value_int(now_ms)};
-    return store_run(s, "INSERT INTO muster_cert(fingerprint, user_id, name, added_at) VALUES(?, ?, ?, ?)", args, 4, err);
+    return store_run(s, "INSERT INTO muster_cert(fingerprint, user_id, name, added_at) VALUES(?, ?, ?, ?)", args, 4,
+                     err);
 }
 
 /* How many ways to sign in has the user left, those its methods do not allow left aside? */
@@ -148,19 +150,21 @@ static int count_means(struct store *s, const struct user *user, int64_t *out, s
                            value_int(user->id), value_int((user->methods & METHOD_PASSWORD) != 0)},
                  found;
     struct buf keep = {0};
-    int rv = store_value(s, NULL,
-                         SLICE("SELECT (SELECT count(*) FROM muster_cert WHERE user_id = ? AND ? = 1"
-                               " AND revoked_at IS NULL)"
-                               " + (SELECT count(*) FROM muster_token WHERE user_id = ? AND ? = 1 AND revoked_at IS NULL)"
-                               " + (SELECT count(*) FROM muster_user WHERE id = ? AND ? = 1"
-                               " AND password_hash IS NOT NULL)"),
-                         args, 6, &found, &keep, err);
+    int rv =
+        store_value(s, NULL,
+                    SLICE("SELECT (SELECT count(*) FROM muster_cert WHERE user_id = ? AND ? = 1"
+                          " AND revoked_at IS NULL)"
+                          " + (SELECT count(*) FROM muster_token WHERE user_id = ? AND ? = 1 AND revoked_at IS NULL)"
+                          " + (SELECT count(*) FROM muster_user WHERE id = ? AND ? = 1"
+                          " AND password_hash IS NOT NULL)"),
+                    args, 6, &found, &keep, err);
     buf_close(&keep);
     *out = found.i;
     return rv < 0 ? rv : 0;
 }
 
-int user_cert_revoke(struct store *s, const struct user *user, struct slice fingerprint, int64_t now_ms, struct err *err)
+int user_cert_revoke(struct store *s, const struct user *user, struct slice fingerprint, int64_t now_ms,
+                     struct err *err)
 {
     char normal[65];
     int rv = fingerprint_normal(fingerprint, normal, err);
@@ -173,7 +177,8 @@ int user_cert_revoke(struct store *s, const struct user *user, struct slice fing
                           " AND revoked_at IS NULL"),
                     args, 3, &changes, err);
     if (rv == 0 && changes == 0)
-        rv = err_rule(err, ERR_NOTFOUND, "user.fingerprint", "fingerprint", "no such certificate is bound to this user");
+        rv =
+            err_rule(err, ERR_NOTFOUND, "user.fingerprint", "fingerprint", "no such certificate is bound to this user");
     if (rv == 0 && user->admin)
         rv = count_means(s, user, &left, err);
     /* The command fails with this, and the change above goes with it. */

@@ -15,8 +15,8 @@ int password_hash(struct slice password, char out[PASSWORD_HASH_BYTES], struct e
 {
     unsigned char salt[SALT_BYTES];
     random_bytes(salt, sizeof(salt));
-    int rv = argon2id_hash_encoded(TIMES, MEMORY_KIB, LANES, password.data, password.len, salt, sizeof(salt), HASH_BYTES,
-                                   out, PASSWORD_HASH_BYTES);
+    int rv = argon2id_hash_encoded(TIMES, MEMORY_KIB, LANES, password.data, password.len, salt, sizeof(salt),
+                                   HASH_BYTES, out, PASSWORD_HASH_BYTES);
     if (rv != ARGON2_OK)
         return err_set(err, ERR_INTERNAL, "hash the password: %s", argon2_error_message(rv));
     return 0;

@@ -23,8 +23,8 @@ static int check_name(struct slice name, struct err *err)
         return err_rule(err, ERR_ARG, "role.name", "name", "the role administrator is built in and allows everything");
     if (good)
         return 0;
-    return err_rule(err, ERR_ARG, "role.name", "name", "a role's name has 1 to %d bytes, without blanks, commas and slashes",
-                    ROLE_NAME_MAX);
+    return err_rule(err, ERR_ARG, "role.name", "name",
+                    "a role's name has 1 to %d bytes, without blanks, commas and slashes", ROLE_NAME_MAX);
 }
 
 int role_define(struct store *s, struct slice name, const struct slice *grants, int ngrants, int64_t now_ms,
@@ -98,7 +98,8 @@ static int check_unit(struct store *s, struct slice unit, struct err *err)
 static int grant_admin(struct store *s, const struct user *user, struct slice unit, bool admin, struct err *err)
 {
     if (unit.len)
-        return err_rule(err, ERR_ARG, "role.administrator", "unit", "the role administrator is for everything; leave out the unit");
+        return err_rule(err, ERR_ARG, "role.administrator", "unit",
+                        "the role administrator is for everything; leave out the unit");
     if (user->admin == admin)
         return err_rule(err, admin ? ERR_CONFLICT : ERR_NOTFOUND, admin ? "role.granted" : "role.not_granted", "role",
                         admin ? "the user is an administrator already" : "the user is no administrator");
@@ -131,7 +132,8 @@ int role_grant(struct store *s, const struct user *user, struct slice role, stru
     if (rv)
         return rv;
     struct value args[] = {value_int(user->id), value_int(id), on, value_int(now_ms)};
-    return store_run(s, "INSERT INTO muster_grant(user_id, role_id, unit, granted_at) VALUES(?, ?, ?, ?)", args, 4, err);
+    return store_run(s, "INSERT INTO muster_grant(user_id, role_id, unit, granted_at) VALUES(?, ?, ?, ?)", args, 4,
+                     err);
 }
 
 int role_revoke(struct store *s, const struct user *user, struct slice role, struct slice unit, int64_t now_ms,

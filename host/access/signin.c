@@ -59,7 +59,8 @@ static int by_token(struct store *s, struct slice user, struct slice token, stru
     return may ? read_identity(s, &half, out, err) : refuse(err);
 }
 
-static int by_password(struct store *s, struct slice user, struct slice password, struct identity **out, struct err *err)
+static int by_password(struct store *s, struct slice user, struct slice password, struct identity **out,
+                       struct err *err)
 {
     struct value arg = value_text(user);
     struct cursor *c = NULL;

@@ -10,8 +10,10 @@
 
 int methods_parse(struct slice text, int *methods, struct err *err)
 {
-    static const struct { const char *name; int bit; } known[] = {
-        {"cert", METHOD_CERT}, {"password", METHOD_PASSWORD}, {"token", METHOD_TOKEN}};
+    static const struct {
+        const char *name;
+        int bit;
+    } known[] = {{"cert", METHOD_CERT}, {"password", METHOD_PASSWORD}, {"token", METHOD_TOKEN}};
     *methods = 0;
     size_t at = 0;
     while (at <= text.len && text.len > 0) {
@@ -99,7 +101,8 @@ int user_add(struct store *s, struct slice name, const struct user_fields *field
         rv = methods_parse(fields->methods, &methods, err);
     struct user other;
     if (rv == 0 && user_find(s, name, &other, NULL) == 0)
-        rv = err_rule(err, ERR_CONFLICT, "user.exists", "name", "there is a user %.*s already", (int)name.len, name.data);
+        rv = err_rule(err, ERR_CONFLICT, "user.exists", "name", "there is a user %.*s already", (int)name.len,
+                      name.data);
     if (rv)
         return rv;
     struct value args[] = {
@@ -110,8 +113,9 @@ int user_add(struct store *s, struct slice name, const struct user_fields *field
         value_int(admin),
         value_int(now_ms),
     };
-    rv = store_run(s, "INSERT INTO muster_user(name, person, lang, methods, admin, created_at) VALUES(?, ?, ?, ?, ?, ?)",
-                   args, 6, err);
+    rv =
+        store_run(s, "INSERT INTO muster_user(name, person, lang, methods, admin, created_at) VALUES(?, ?, ?, ?, ?, ?)",
+                  args, 6, err);
     if (rv)
         return rv;
     rv = user_find(s, name, &other, err);
@@ -142,9 +146,9 @@ static int keep_an_admin(struct store *s, const struct user *user, struct err *e
         return 0;
     struct value arg = value_int(user->id), found;
     struct buf keep = {0};
-    int rv = store_value(s, NULL,
-                         SLICE("SELECT 1 FROM muster_user WHERE admin = 1 AND disabled = 0 AND id <> ? LIMIT 1"), &arg,
-                         1, &found, &keep, err);
+    int rv =
+        store_value(s, NULL, SLICE("SELECT 1 FROM muster_user WHERE admin = 1 AND disabled = 0 AND id <> ? LIMIT 1"),
+                    &arg, 1, &found, &keep, err);
     buf_close(&keep);
     if (rv < 0)
         return rv;
@@ -210,14 +214,13 @@ int user_list(struct store *s, struct slice after, int limit, struct reply *repl
 {
     struct value args[] = {value_text(after), value_int(limit)};
     struct cursor *c = NULL;
-    int rv = store_query(
-        s, NULL,
-        SLICE("SELECT u.name, u.person, u.lang, u.methods, u.admin, u.disabled,"
-              " u.password_hash IS NOT NULL,"
-              " (SELECT count(*) FROM muster_token t WHERE t.user_id = u.id AND t.revoked_at IS NULL),"
-              " (SELECT count(*) FROM muster_cert k WHERE k.user_id = u.id AND k.revoked_at IS NULL)"
-              " FROM muster_user u WHERE u.name > ? ORDER BY u.name LIMIT ?"),
-        args, 2, &c, err);
+    int rv = store_query(s, NULL,
+                         SLICE("SELECT u.name, u.person, u.lang, u.methods, u.admin, u.disabled,"
+                               " u.password_hash IS NOT NULL,"
+                               " (SELECT count(*) FROM muster_token t WHERE t.user_id = u.id AND t.revoked_at IS NULL),"
+                               " (SELECT count(*) FROM muster_cert k WHERE k.user_id = u.id AND k.revoked_at IS NULL)"
+                               " FROM muster_user u WHERE u.name > ? ORDER BY u.name LIMIT ?"),
+                         args, 2, &c, err);
     if (rv)
         return rv;
     reply_array_open(reply);

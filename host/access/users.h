@@ -1,4 +1,5 @@
-/* Users and what they sign in with: certificates, tokens, passwords. All inside a command of the writer, or (lists) a read. */
+/* Users and what they sign in with: certificates, tokens, passwords. All inside a command of the writer, or (lists)
+ * a read. */
 #ifndef MUSTER_ACCESS_USERS_H
 #define MUSTER_ACCESS_USERS_H
 
@@ -22,8 +23,8 @@ struct user_fields {
     struct slice person, methods, lang;
 };
 /* 0, or ERR_ARG (rule "user.name", "user.methods", "user.lang"), ERR_CONFLICT (rule "user.exists"). */
-int user_add(struct store *s, struct slice name, const struct user_fields *fields, bool admin, int64_t now_ms, int64_t *id,
-             struct err *err);
+int user_add(struct store *s, struct slice name, const struct user_fields *fields, bool admin, int64_t now_ms,
+             int64_t *id, struct err *err);
 /* Change the fields given; empty ones stay. */
 int user_change(struct store *s, const struct user *user, const struct user_fields *fields, struct err *err);
 /* ERR_POLICY (rule "access.last_admin") for the last administrator who is not disabled. */
@@ -34,13 +35,17 @@ int user_set_admin(struct store *s, const struct user *user, bool admin, struct 
 int user_password(struct store *s, const struct user *user, struct slice password, struct err *err);
 
 #define TOKEN_TEXT_BYTES 68 /* "mst" and 64 hex digits, NUL-terminated */
-/* Make a token with 256 random bits; only its SHA-256 is kept. ERR_CONFLICT (rule "user.label") when the label is in use. */
-int user_token(struct store *s, const struct user *user, struct slice label, int64_t now_ms, char token[TOKEN_TEXT_BYTES], struct err *err);
+/* Make a token with 256 random bits; only its SHA-256 is kept. ERR_CONFLICT (rule "user.label") when the label is in
+ * use. */
+int user_token(struct store *s, const struct user *user, struct slice label, int64_t now_ms,
+               char token[TOKEN_TEXT_BYTES], struct err *err);
 int user_token_revoke(struct store *s, const struct user *user, struct slice label, int64_t now_ms, struct err *err);
-/* Bind a certificate by its SHA-256 fingerprint: 64 hex digits, colons between bytes allowed. ERR_CONFLICT when it is bound already;
- * a revoked one never comes back. */
-int user_cert(struct store *s, const struct user *user, struct slice fingerprint, struct slice label, int64_t now_ms, struct err *err);
-int user_cert_revoke(struct store *s, const struct user *user, struct slice fingerprint, int64_t now_ms, struct err *err);
+/* Bind a certificate by its SHA-256 fingerprint: 64 hex digits, colons between bytes allowed. ERR_CONFLICT when it
+ * is bound already; a revoked one never comes back. */
+int user_cert(struct store *s, const struct user *user, struct slice fingerprint, struct slice label, int64_t now_ms,
+              struct err *err);
+int user_cert_revoke(struct store *s, const struct user *user, struct slice fingerprint, int64_t now_ms,
+                     struct err *err);
 
 /* Write users in order of name, after `after`, as an array of maps. */
 int user_list(struct store *s, struct slice after, int limit, struct reply *reply, struct err *err);

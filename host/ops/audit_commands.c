@@ -45,12 +45,14 @@ static int verify(struct call *call, const struct value *args, struct reply *rep
 
 const struct native_command audit_commands[] = {
     {"audit.tail", MODE_READ, "limit:int(1..1000)=20",
-     "[{id:int, received_at:instant, at:instant, user:text, fingerprint:text, command:text, args:text, generation:int, duration_us:int, "
+     "[{id:int, received_at:instant, at:instant, user:text, fingerprint:text, command:text, args:text, "
+     "generation:int, duration_us:int, "
      "outcome:text}]",
      "Show the last accepted writes, newest first.", "显示最近被接受的写入，最新的在前。", tail},
     {"audit.verify", MODE_READ, "from:int(1..)? limit:int(1..)?",
      "{ok:bool, complete:bool, rows:int, last:int, broken:int, reason:text, head:text}",
-     "Prove the chain of accepted writes; when complete is false, go on with from = last + 1. Keep head elsewhere to prove the past later.",
+     "Prove the chain of accepted writes; when complete is false, go on with from = last + 1. Keep head "
+     "elsewhere to prove the past later.",
      "校验写入链；complete 为 false 时用 from = last + 1 继续。把 head 另行保存，以后可证明过去。", verify},
     {0},
 };

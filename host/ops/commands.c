@@ -12,8 +12,8 @@ int guard_whole_server(const struct call *call, struct err *err)
     if (strcmp(call->scope, "/") == 0)
         return 0;
     return err_rule(err, ERR_SCOPE, "access.whole_server", NULL,
-                    "%s concerns the whole server, and %s holds it on a unit only; a grant without unit is needed", call->command,
-                    call->user);
+                    "%s concerns the whole server, and %s holds it on a unit only; a grant without unit is needed",
+                    call->command, call->user);
 }
 
 int guard_user(const struct call *call, const struct value *name, struct user *out, struct err *err)

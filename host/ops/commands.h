@@ -8,6 +8,7 @@
 extern const struct native_command *const host_commands[];
 
 /* Its parts. */
-extern const struct native_command user_commands[], role_commands[], audit_commands[], figure_commands[], plugin_commands[];
+extern const struct native_command user_commands[], role_commands[], audit_commands[], figure_commands[],
+    plugin_commands[];
 
 #endif

@@ -17,12 +17,16 @@
  * checks, the printed documentation and the spelling hints all come from it. */
 
 const struct config_key config_keys[] = {
-#define TEXT(section, name, field, def, doc) {section, name, CONFIG_TEXT, offsetof(struct config, field), 0, 0, 0, def, NULL, doc},
-#define NUMBER(section, name, type, field, def, min, max, doc) \
+#define TEXT(section, name, field, def, doc)                                                                           \
+    {section, name, CONFIG_TEXT, offsetof(struct config, field), 0, 0, 0, def, NULL, doc},
+#define NUMBER(section, name, type, field, def, min, max, doc)                                                         \
     {section, name, type, offsetof(struct config, field), def, min, max, NULL, NULL, doc},
-#define WORD(section, name, field, def, words, doc) {section, name, CONFIG_WORD, offsetof(struct config, field), def, 0, 0, NULL, words, doc},
-#define ZONE(section, name, field, def, doc) {section, name, CONFIG_ZONE, offsetof(struct config, field), def, 0, 0, "+08:00", NULL, doc},
-#define NAMES(section, name, field, doc) {section, name, CONFIG_NAMES, offsetof(struct config, field), 0, 0, 0, NULL, NULL, doc},
+#define WORD(section, name, field, def, words, doc)                                                                    \
+    {section, name, CONFIG_WORD, offsetof(struct config, field), def, 0, 0, NULL, words, doc},
+#define ZONE(section, name, field, def, doc)                                                                           \
+    {section, name, CONFIG_ZONE, offsetof(struct config, field), def, 0, 0, "+08:00", NULL, doc},
+#define NAMES(section, name, field, doc)                                                                               \
+    {section, name, CONFIG_NAMES, offsetof(struct config, field), 0, 0, 0, NULL, NULL, doc},
     CONFIG_KEYS
 #undef TEXT
 #undef NUMBER
@@ -171,7 +175,7 @@ int config_limit_rows(const struct config *c, struct limit_row *rows)
         if (!config_is_number(key) || strcmp(key->name, "port") == 0)
             continue;
         const void *field = config_field((struct config *)c, key);
-        int64_t value = key->type == CONFIG_SIZE    ? (int64_t)*(const size_t *)field
+        int64_t value = key->type == CONFIG_SIZE    ? (int64_t) * (const size_t *)field
                         : key->type == CONFIG_INT64 ? *(const int64_t *)field
                                                     : *(const int *)field;
         rows[n++] = (struct limit_row){key->name, value, config_unit(key), config_phase(key)};

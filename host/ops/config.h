@@ -10,11 +10,11 @@
 struct config {
     char *host;
     int port;
-    int lines;           /* enum server_lines */
-    int log_level;       /* enum log_level */
-    int zone_min;        /* minutes east of UTC of civil days */
+    int lines;     /* enum server_lines */
+    int log_level; /* enum log_level */
+    int zone_min;  /* minutes east of UTC of civil days */
     int drain_ms;
-    char *plugins_dir, *lib_dir; /* "": where the program was installed from */
+    char *plugins_dir, *lib_dir;                   /* "": where the program was installed from */
     const char *disabled[CONFIG_DISABLED_MAX + 1]; /* plugins to leave out, NULL-terminated */
     int readers, mailbox, batch_commands, batch_ms;
     int idem_keep_days;
@@ -22,8 +22,9 @@ struct config {
     struct server_limits limits;
 };
 
-/* Read the file, or take the defaults (path NULL). 0; ERR_IO when it cannot be read; ERR_ARG (rules "config.syntax", "config.unknown",
- * "config.type", "config.range") naming the file, the setting and what is right. On an error `out` is empty. */
+/* Read the file, or take the defaults (path NULL). 0; ERR_IO when it cannot be read; ERR_ARG (rules "config.syntax",
+ * "config.unknown", "config.type", "config.range") naming the file, the setting and what is right. On an error `out`
+ * is empty. */
 int config_load(const char *path, struct config *out, struct err *err);
 void config_close(struct config *c); /* a zeroed struct is fine */
 

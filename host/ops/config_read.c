@@ -10,8 +10,8 @@
 #include <string.h>
 
 /* The file is a Lua chunk, run in a state without a single library, without globals, with little memory and few
- * instructions: a table constructor needs no more. It must return one table; functions in it are refused as any value of
- * a wrong type is.
+ * instructions: a table constructor needs no more. It must return one table; functions in it are refused as any
+ * value of a wrong type is.
  *
  * Lua raises errors by jumping, so everything here runs inside one protected call, and what must be freed after it
  * belongs to the struct config. */
@@ -91,9 +91,10 @@ static int refuse_unknown(struct reading *r, const char *section, struct slice n
     snprintf(shown, sizeof(shown), "%.*s", (int)(name.len < 60 ? utf8_cut(name, 60) : 60), name.data);
     const char *dot = section[0] ? "." : "";
     if (!nearest(name, near))
-        return err_rule(r->err, ERR_ARG, "config.unknown", shown, "%s: there is no setting %s%s%s", r->name, section, dot, shown);
-    int rv = err_rule(r->err, ERR_ARG, "config.unknown", shown, "%s: there is no setting %s%s%s; did you mean %s?", r->name, section, dot,
-                      shown, near);
+        return err_rule(r->err, ERR_ARG, "config.unknown", shown, "%s: there is no setting %s%s%s", r->name, section,
+                        dot, shown);
+    int rv = err_rule(r->err, ERR_ARG, "config.unknown", shown, "%s: there is no setting %s%s%s; did you mean %s?",
+                      r->name, section, dot, shown, near);
     if (r->err)
         snprintf(r->err->allowed, sizeof(r->err->allowed), "%s", near);
     return rv;
@@ -110,10 +111,12 @@ static int set_number(struct reading *r, lua_State *L, const struct config_key *
     int exact = 0;
     lua_Integer n = lua_tointegerx(L, -1, &exact);
     if (lua_type(L, -1) != LUA_TNUMBER || !exact)
-        return refuse_type(r, key, "a whole number", lua_type(L, -1) == LUA_TNUMBER ? "fraction" : luaL_typename(L, -1));
+        return refuse_type(r, key, "a whole number",
+                           lua_type(L, -1) == LUA_TNUMBER ? "fraction" : luaL_typename(L, -1));
     if (n < key->min || n > key->max)
-        return err_rule(r->err, ERR_ARG, "config.range", key->name, "%s: %s%s%s = %lld is not within %lld to %lld", r->name, key->section,
-                        key->section[0] ? "." : "", key->name, (long long)n, (long long)key->min, (long long)key->max);
+        return err_rule(r->err, ERR_ARG, "config.range", key->name, "%s: %s%s%s = %lld is not within %lld to %lld",
+                        r->name, key->section, key->section[0] ? "." : "", key->name, (long long)n, (long long)key->min,
+                        (long long)key->max);
     config_set_number(r->config, key, n);
     return 0;
 }
@@ -125,8 +128,8 @@ static int get_text(struct reading *r, lua_State *L, const struct config_key *ke
         return refuse_type(r, key, "a text", luaL_typename(L, -1));
     out->data = lua_tolstring(L, -1, &out->len);
     if (out->len > TEXT_BYTES || !utf8_valid(*out))
-        return err_rule(r->err, ERR_ARG, "config.range", key->name, "%s: %s is UTF-8 of at most %d bytes, without NUL", r->name, key->name,
-                        TEXT_BYTES);
+        return err_rule(r->err, ERR_ARG, "config.range", key->name, "%s: %s is UTF-8 of at most %d bytes, without NUL",
+                        r->name, key->name, TEXT_BYTES);
     return 0;
 }
 
@@ -167,9 +170,10 @@ static int set_zone(struct reading *r, lua_State *L, const struct config_key *ke
         return rv;
     int hours, minutes;
     const char *at = text.data;
-    if (text.len != 6 || (at[0] != '+' && at[0] != '-') || !digits(at + 1, &hours) || at[3] != ':' || !digits(at + 4, &minutes) ||
-        hours > 14 || minutes > 59)
-        return err_rule(r->err, ERR_ARG, "config.range", key->name, "%s: %s is an offset from UTC, as \"+08:00\"", r->name, key->name);
+    if (text.len != 6 || (at[0] != '+' && at[0] != '-') || !digits(at + 1, &hours) || at[3] != ':' ||
+        !digits(at + 4, &minutes) || hours > 14 || minutes > 59)
+        return err_rule(r->err, ERR_ARG, "config.range", key->name, "%s: %s is an offset from UTC, as \"+08:00\"",
+                        r->name, key->name);
     config_set_number(r->config, key, (at[0] == '-' ? -1 : 1) * (hours * 60 + minutes));
     return 0;
 }
@@ -183,8 +187,8 @@ static int set_names(struct reading *r, lua_State *L, const struct config_key *k
     for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1))
         pairs++;
     if (pairs != count || count > CONFIG_DISABLED_MAX)
-        return err_rule(r->err, ERR_ARG, "config.range", key->name, "%s: %s is a list of at most %d names", r->name, key->name,
-                        CONFIG_DISABLED_MAX);
+        return err_rule(r->err, ERR_ARG, "config.range", key->name, "%s: %s is a list of at most %d names", r->name,
+                        key->name, CONFIG_DISABLED_MAX);
     int rv = 0;
     for (lua_Unsigned i = 0; rv == 0 && i < count; i++) {
         struct slice text;
@@ -232,7 +236,8 @@ static int read_table(struct reading *r, lua_State *L, const char *section)
     lua_pushnil(L);
     while (rv == 0 && lua_next(L, -2)) {
         if (lua_type(L, -2) != LUA_TSTRING) {
-            rv = err_rule(r->err, ERR_ARG, "config.unknown", NULL, "%s: settings have names: write name = value", r->name);
+            rv = err_rule(r->err, ERR_ARG, "config.unknown", NULL, "%s: settings have names: write name = value",
+                          r->name);
         } else {
             struct slice name;
             name.data = lua_tolstring(L, -2, &name.len);
@@ -242,7 +247,8 @@ static int read_table(struct reading *r, lua_State *L, const char *section)
             else if (section[0] == '\0' && is_section(name) && lua_type(L, -1) == LUA_TTABLE)
                 rv = read_table(r, L, name.data);
             else if (section[0] == '\0' && is_section(name))
-                rv = err_rule(r->err, ERR_ARG, "config.type", name.data, "%s: %s is a table, not a %s", r->name, name.data, luaL_typename(L, -1));
+                rv = err_rule(r->err, ERR_ARG, "config.type", name.data, "%s: %s is a table, not a %s", r->name,
+                              name.data, luaL_typename(L, -1));
             else
                 rv = refuse_unknown(r, section, name);
         }
@@ -256,7 +262,8 @@ static int protected_read(lua_State *L)
 {
     struct reading *r = lua_touserdata(L, 1);
     luaL_checkstack(L, 20, "configuration");
-    if (luaL_loadbufferx(L, r->text.data ? r->text.data : "", r->text.len, lua_pushfstring(L, "@%s", r->name), "t") != LUA_OK)
+    if (luaL_loadbufferx(L, r->text.data ? r->text.data : "", r->text.len, lua_pushfstring(L, "@%s", r->name), "t") !=
+        LUA_OK)
         return lua_error(L);
     lua_newtable(L); /* an empty environment: no globals */
     lua_setupvalue(L, -2, 1);
@@ -295,9 +302,17 @@ static bool ends_in(const char *name, const char *tail)
 
 const char *config_unit(const struct config_key *key)
 {
-    static const struct { const char *tail, *unit; } units[] = {
-        {"_ms", "ms"}, {"_mib", "MiB"}, {"_days", "days"}, {"_bytes", "bytes"}, {"_bytes_before", "bytes"},
-        {"output_before", "bytes"}, {"output_hard", "bytes"}, {"output_soft", "bytes"},
+    static const struct {
+        const char *tail, *unit;
+    } units[] = {
+        {"_ms", "ms"},
+        {"_mib", "MiB"},
+        {"_days", "days"},
+        {"_bytes", "bytes"},
+        {"_bytes_before", "bytes"},
+        {"output_before", "bytes"},
+        {"output_hard", "bytes"},
+        {"output_soft", "bytes"},
     };
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
         if (ends_in(key->name, units[i].tail))
@@ -308,9 +323,11 @@ const char *config_unit(const struct config_key *key)
 
 const char *config_phase(const struct config_key *key)
 {
-    if (ends_in(key->name, "_before") || strcmp(key->name, "sign_in_ms") == 0 || strncmp(key->name, "handshake", 9) == 0)
+    if (ends_in(key->name, "_before") || strcmp(key->name, "sign_in_ms") == 0 ||
+        strncmp(key->name, "handshake", 9) == 0)
         return "before sign-in";
-    static const char *const after[] = {"line_bytes", "message_bytes", "args", "output_hard", "output_soft", "output_soft_ms", "idle_ms"};
+    static const char *const after[] = {"line_bytes",  "message_bytes",  "args",   "output_hard",
+                                        "output_soft", "output_soft_ms", "idle_ms"};
     for (size_t i = 0; i < sizeof(after) / sizeof(after[0]); i++) {
         if (strcmp(key->name, after[i]) == 0)
             return "after sign-in";

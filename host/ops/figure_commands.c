@@ -58,14 +58,16 @@ static void add(struct words *w, const char *name, const struct value *v)
 
 static bool own_word(const char *name)
 {
-    return strcmp(name, "scope") == 0 || strcmp(name, "from") == 0 || strcmp(name, "to") == 0 || strcmp(name, "as_of") == 0;
+    return strcmp(name, "scope") == 0 || strcmp(name, "from") == 0 || strcmp(name, "to") == 0 ||
+           strcmp(name, "as_of") == 0;
 }
 
 /* One pair of `params`: texts as they are, other values as JSON. */
 static int add_param(struct calls *c, struct words *w, const char *name, const json_t *value, struct err *err)
 {
     if (own_word(name))
-        return err_rule(err, ERR_ARG, "figure.params", "params", "%s is an argument of figure.get itself, not one of params", name);
+        return err_rule(err, ERR_ARG, "figure.params", "params",
+                        "%s is an argument of figure.get itself, not one of params", name);
     if (w->count == PARAMS_MAX)
         return err_rule(err, ERR_LIMIT, "figure.params", "params", "a figure takes at most %d params", PARAMS_MAX);
     if (json_is_null(value))
@@ -91,7 +93,8 @@ static int add_params(struct calls *c, struct words *w, const struct value *para
         rv = err_rule(err, ERR_ARG, "figure.params", "params", "params is a JSON object of the figure's own arguments");
     const char *name;
     json_t *value;
-    json_object_foreach (object, name, value) {
+    json_object_foreach(object, name, value)
+    {
         if (rv == 0)
             rv = add_param(c, w, name, value, err);
     }
@@ -123,8 +126,8 @@ static int get(struct call *call, const struct value *args, struct reply *reply,
 }
 
 const struct native_command figure_commands[] = {
-    {"figure.list", MODE_READ, "", "[{name:text, unit:text, args:[text], summary:text}]", "List the figures you may read.", "列出可读取的指标。",
-     list},
+    {"figure.list", MODE_READ, "", "[{name:text, unit:text, args:[text], summary:text}]",
+     "List the figures you may read.", "列出可读取的指标。", list},
     {"figure.get", MODE_READ, "name:text(1..100) scope:unit? from:date? to:date? as_of:instant? params:json?",
      "{name:text, value:any, unit:text, complete:bool, numerator:any, denominator:any, basis:text, as_of:instant}",
      "Compute a figure for a unit, between two days, as it was known at an instant; params: its own arguments as JSON.",

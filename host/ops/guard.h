@@ -5,9 +5,11 @@
 #include "access/users.h"
 #include "work/calls.h"
 
-/* Users and roles belong to no unit: a right on a subtree does not reach them. 0 or ERR_SCOPE (rule "access.whole_server"). */
+/* Users and roles belong to no unit: a right on a subtree does not reach them. 0 or ERR_SCOPE (rule
+ * "access.whole_server"). */
 int guard_whole_server(const struct call *call, struct err *err);
-/* Find the user to be changed: the above, and only administrators change administrators (ERR_POLICY, rule "access.admin_only"). */
+/* Find the user to be changed: the above, and only administrators change administrators (ERR_POLICY, rule
+ * "access.admin_only"). */
 int guard_user(const struct call *call, const struct value *name, struct user *out, struct err *err);
 
 /* The text of an argument; empty when absent. */

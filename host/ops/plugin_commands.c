@@ -59,10 +59,12 @@ static int limits(struct call *call, const struct value *args, struct reply *rep
 
 /* -- settings -- */
 
-static int stored_value(struct call *call, const struct setting *s, struct buf *keep, struct value *out, struct err *err)
+static int stored_value(struct call *call, const struct setting *s, struct buf *keep, struct value *out,
+                        struct err *err)
 {
     struct value args[] = {value_cstr(s->plugin), value_cstr(s->name)};
-    return store_value(call->store, NULL, SLICE("SELECT value FROM muster_setting WHERE plugin = ? AND name = ?"), args, 2, out, keep, err);
+    return store_value(call->store, NULL, SLICE("SELECT value FROM muster_setting WHERE plugin = ? AND name = ?"), args,
+                       2, out, keep, err);
 }
 
 static int write_setting(struct call *call, const struct setting *s, struct reply *reply, struct err *err)
@@ -121,8 +123,9 @@ static int setting_set(struct call *call, const struct value *args, struct reply
     const struct setting *s = registry_setting(calls_of(call)->registry, args[0].s, args[1].s);
     int rv = guard_whole_server(call, err);
     if (rv == 0 && !s)
-        rv = err_rule(err, ERR_NOTFOUND, "setting.unknown", "name", "plugin %.*s has no setting %.*s; setting.list shows them",
-                      (int)args[0].s.len, args[0].s.data, (int)args[1].s.len, args[1].s.data);
+        rv = err_rule(err, ERR_NOTFOUND, "setting.unknown", "name",
+                      "plugin %.*s has no setting %.*s; setting.list shows them", (int)args[0].s.len, args[0].s.data,
+                      (int)args[1].s.len, args[1].s.data);
     bool reset = args[2].type == VALUE_NULL;
     if (rv == 0 && !reset)
         rv = check_value(s, args[2].s, err);
@@ -133,10 +136,11 @@ static int setting_set(struct call *call, const struct value *args, struct reply
         rv = store_run(call->store, "DELETE FROM muster_setting WHERE plugin = ? AND name = ?", key, 2, err);
     } else {
         struct value row[] = {args[0], args[1], args[2], value_int(call->now_ms)};
-        rv = store_run(call->store,
-                       "INSERT INTO muster_setting(plugin, name, value, changed_at) VALUES(?, ?, ?, ?) ON CONFLICT(plugin, name)"
-                       " DO UPDATE SET value = excluded.value, changed_at = excluded.changed_at",
-                       row, 4, err);
+        rv = store_run(
+            call->store,
+            "INSERT INTO muster_setting(plugin, name, value, changed_at) VALUES(?, ?, ?, ?) ON CONFLICT(plugin, name)"
+            " DO UPDATE SET value = excluded.value, changed_at = excluded.changed_at",
+            row, 4, err);
     }
     if (rv == 0)
         reply_bool(reply, true);
@@ -144,13 +148,15 @@ static int setting_set(struct call *call, const struct value *args, struct reply
 }
 
 const struct native_command plugin_commands[] = {
-    {"plugin.list", MODE_READ, "", "[{name:text, version:text, commands:int, figures:int, sha256:text, summary:text}]", "List the plugins.",
-     "列出插件。", plugin_list},
-    {"limits", MODE_READ, "", "[{name:text, value:int, unit:text, phase:text}]", "Show every limit of this server.", "显示本服务器的所有限制。",
-     limits},
-    {"setting.list", MODE_READ, "plugin:text(1..60)?", "[{plugin:text, name:text, type:text, value:text, set:bool, default:text, summary:text}]",
+    {"plugin.list", MODE_READ, "", "[{name:text, version:text, commands:int, figures:int, sha256:text, summary:text}]",
+     "List the plugins.", "列出插件。", plugin_list},
+    {"limits", MODE_READ, "", "[{name:text, value:int, unit:text, phase:text}]", "Show every limit of this server.",
+     "显示本服务器的所有限制。", limits},
+    {"setting.list", MODE_READ, "plugin:text(1..60)?",
+     "[{plugin:text, name:text, type:text, value:text, set:bool, default:text, summary:text}]",
      "List the plugins' settings.", "列出插件的设置。", setting_list},
     {"setting.set", MODE_WRITE, "plugin:text(1..60) name:text(1..60) value:text(0..4000)?", "bool",
-     "Change a plugin's setting; without value: back to the default.", "修改插件的设置；不给 value 则恢复默认值。", setting_set},
+     "Change a plugin's setting; without value: back to the default.", "修改插件的设置；不给 value 则恢复默认值。",
+     setting_set},
     {0},
 };

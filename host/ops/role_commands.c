@@ -73,7 +73,8 @@ static int grant(struct call *call, const struct value *args, struct reply *repl
     if (rv == 0)
         rv = admin_only(call, args[1].s, err);
     if (rv == 0)
-        rv = role_grant(call->store, &user, args[1].s, text_arg(&args[2]), find_suggestion(call, args[1].s), call->now_ms, err);
+        rv = role_grant(call->store, &user, args[1].s, text_arg(&args[2]), find_suggestion(call, args[1].s),
+                        call->now_ms, err);
     return changed(call, reply, rv);
 }
 
@@ -107,7 +108,8 @@ static void write_hint(void *arg, struct slice role)
 {
     const struct hint *h = arg;
     char text[200];
-    snprintf(text, sizeof(text), chinese(h->call) ? "角色 %.*s 可以允许它" : "the role %.*s would allow it", (int)role.len, role.data);
+    snprintf(text, sizeof(text), chinese(h->call) ? "角色 %.*s 可以允许它" : "the role %.*s would allow it",
+             (int)role.len, role.data);
     reply_cstr(h->reply, text);
 }
 
@@ -138,7 +140,8 @@ static const struct command *asked(const struct call *call, struct slice name, c
     return f ? registry_command(registry, SLICE("figure.get")) : command;
 }
 
-static int explain(struct call *call, const struct identity *id, const struct question *q, struct reply *reply, struct err *err)
+static int explain(struct call *call, const struct identity *id, const struct question *q, struct reply *reply,
+                   struct err *err)
 {
     const char *scope;
     access_explain(id, q, call->lang, write_step, reply);
@@ -158,11 +161,12 @@ static int why(struct call *call, const struct value *args, struct reply *reply,
         return rv;
     const struct command *command = asked(call, args[1].s, &figure);
     if (!command)
-        return err_rule(err, ERR_NOTFOUND, "command.unknown", "command", "there is no command or figure %.*s", (int)args[1].s.len,
-                        args[1].s.data);
+        return err_rule(err, ERR_NOTFOUND, "command.unknown", "command", "there is no command or figure %.*s",
+                        (int)args[1].s.len, args[1].s.data);
     if (user.disabled) {
         reply_array_open(reply);
-        reply_cstr(reply, chinese(call) ? "该用户已停用，所有请求都被拒绝" : "the user is disabled: everything is refused");
+        reply_cstr(reply,
+                   chinese(call) ? "该用户已停用，所有请求都被拒绝" : "the user is disabled: everything is refused");
         reply_close(reply);
         return 0;
     }
@@ -189,14 +193,16 @@ const struct native_command role_commands[] = {
     {"role.define", MODE_WRITE, "name:text(1..64) grants:text(1..100)[](0..100)", "bool",
      "Define a role or change its grants: a command, plugin.*, *, each also with read: in front, or backdate.",
      "定义角色或修改其授权：命令名、plugin.*、*，前面可加 read:，或 backdate。", define},
-    {"role.list", MODE_READ, "", "[{name:text, grants:[text], plugin:text, users:int}]", "List roles and those that plugins suggest.",
-     "列出角色以及插件建议的角色。", list},
+    {"role.list", MODE_READ, "", "[{name:text, grants:[text], plugin:text, users:int}]",
+     "List roles and those that plugins suggest.", "列出角色以及插件建议的角色。", list},
     {"role.grant", MODE_WRITE, "user:text(1..64) role:text(1..64) unit:text(1..64)?", "bool",
-     "Give a user a role on a unit with all below it, or on everything. A role that a plugin suggests is taken over with its first grant.",
+     "Give a user a role on a unit with all below it, or on everything. A role that a plugin suggests is taken "
+     "over with its first grant.",
      "授予用户某单位及其下属范围内的角色，不给单位则为全部。插件建议的角色在首次授予时被采用。", grant},
-    {"role.revoke", MODE_WRITE, "user:text(1..64) role:text(1..64) unit:text(1..64)?", "bool", "Take a role on a unit, or on everything, back.",
-     "收回用户在某单位或全部范围的角色。", revoke},
+    {"role.revoke", MODE_WRITE, "user:text(1..64) role:text(1..64) unit:text(1..64)?", "bool",
+     "Take a role on a unit, or on everything, back.", "收回用户在某单位或全部范围的角色。", revoke},
     {"acl.why", MODE_READ, "user:text(1..64) command:text(1..100) unit:text(1..64)?", "[text]",
-     "Explain in words why a user may or may not use a command or read a figure.", "用文字解释用户为何可以或不可以使用某命令或读取某指标。", why},
+     "Explain in words why a user may or may not use a command or read a figure.",
+     "用文字解释用户为何可以或不可以使用某命令或读取某指标。", why},
     {0},
 };

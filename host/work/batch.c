@@ -71,7 +71,8 @@ static void number_request(struct batch *b, struct item *item)
     memcpy(item->request + sizeof(b->origin), &n, sizeof(n));
 }
 
-static int write_audit(struct batch *b, struct item *item, const struct call *call, uint64_t started_ns, struct err *err)
+static int write_audit(struct batch *b, struct item *item, const struct call *call, uint64_t started_ns,
+                       struct err *err)
 {
     struct calls *c = &b->lane->calls;
     const struct command *command = item->run->requests[item->index].command;
@@ -156,7 +157,8 @@ static void accuse(struct batch *b, const struct item *item, struct err *err)
     bool own = err->code == ERR_TIMEOUT || err->code == ERR_LIMIT || err->code == ERR_IO || err->code == ERR_BUSY;
     if (!own)
         err_rule(err, ERR_POLICY, "sql.batch", NULL,
-                 "%s ended the transaction that it shares with others, as INSERT OR ROLLBACK does; it alone was undone", name);
+                 "%s ended the transaction that it shares with others, as INSERT OR ROLLBACK does; it alone was undone",
+                 name);
     log_warn("work", "%s of %s destroyed its batch: %s", name, item->run->identity->name, err->text);
     b->lost = true;
     b->guilty_err = *err;
@@ -168,7 +170,8 @@ bool item_run(struct batch *b, struct item *item)
     struct run *run = item->run;
     struct calls *c = &b->lane->calls;
     struct err err = {0};
-    struct call call = {.user = run->identity->name, .lang = run->lang[0] ? run->lang : run->identity->lang,
+    struct call call = {.user = run->identity->name,
+                        .lang = run->lang[0] ? run->lang : run->identity->lang,
                         .command = run->requests[item->index].command->name};
     const struct identity *id = NULL;
     item->out_at = run->out.len;
@@ -176,7 +179,8 @@ bool item_run(struct batch *b, struct item *item)
     int rv = 0;
     if (run->out.len > RUN_OUT_BYTES)
         rv = err_rule(&err, ERR_LIMIT, "limit.run_output", NULL,
-                      "the replies to the requests before this one are over %zu MiB; send fewer at once", RUN_OUT_BYTES >> 20);
+                      "the replies to the requests before this one are over %zu MiB; send fewer at once",
+                      RUN_OUT_BYTES >> 20);
     if (rv == 0)
         rv = current_identity(b, run, &id, &err);
     if (rv == 0)

@@ -7,8 +7,8 @@
 /* One command of the batch. */
 struct item {
     struct run *run;
-    int index;      /* of the request in its run */
-    size_t out_at;  /* where its reply begins in run->out */
+    int index;     /* of the request in its run */
+    size_t out_at; /* where its reply begins in run->out */
     enum { ITEM_REFUSED, ITEM_REPLAYED, ITEM_ACCEPTED } state;
     int64_t audit_id; /* ACCEPTED: its row of the audit chain */
     unsigned char request[AUDIT_REQUEST_BYTES];
@@ -22,9 +22,9 @@ struct batch {
     int guilty;             /* the item that destroyed the transaction, or -1 */
     struct err guilty_err;
     bool lost;
-    bool fenced;            /* another writer has the database: nothing more is tried */
+    bool fenced;                                   /* another writer has the database: nothing more is tried */
     unsigned char origin[AUDIT_REQUEST_BYTES / 2]; /* random, of this process */
-    uint64_t requests;      /* how many request ids were given */
+    uint64_t requests;                             /* how many request ids were given */
     struct buf args, stored;
 };
 
@@ -35,7 +35,8 @@ void batch_close(struct batch *b);
 int batch_begin(struct batch *b, struct err *err);
 /* Run one request and append its reply to its run. False: the transaction is gone, settle the batch. */
 bool batch_add(struct batch *b, struct run *run, int index);
-/* For settle.c: run the item, its reply stands in its run's `out` afterwards whatever it is. False: the transaction is gone. */
+/* For settle.c: run the item, its reply stands in its run's `out` afterwards whatever it is. False: the transaction
+ * is gone. */
 bool item_run(struct batch *b, struct item *item);
 /* Commit, or do whatever must be done instead: when it returns every item's reply is true, and the batch is empty. */
 void batch_settle(struct batch *b);

@@ -75,7 +75,8 @@ int calls_run(struct calls *c, const struct command *command, struct call *call,
 
 void calls_refuse(const struct call *call, const struct err *err, struct buf *out)
 {
-    log_debug("work", "%s of %s refused: %s %s: %s", call->command, call->user, err_token(err->code), err->rule, err->text);
+    log_debug("work", "%s of %s refused: %s %s: %s", call->command, call->user, err_token(err->code), err->rule,
+              err->text);
     struct err shown = *err;
     words_localise(call->lang, &shown);
     reply_error(out, &shown);

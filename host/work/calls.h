@@ -1,4 +1,5 @@
-/* Running calls on one lane: what a request becomes before plugin code sees it, and what that code may ask of the host. */
+/* Running calls on one lane: what a request becomes before plugin code sees it, and what that code may ask of the
+ * host. */
 #ifndef MUSTER_WORK_CALLS_H
 #define MUSTER_WORK_CALLS_H
 
@@ -11,7 +12,7 @@
 /* Room for one call's arguments; a lane has one for each depth of nesting and uses them again and again. */
 struct frame {
     struct bound bound;
-    struct buf text;     /* words put together for a nested call */
+    struct buf text; /* words put together for a nested call */
     struct slice *words;
     int cap_words;
 };
@@ -41,9 +42,11 @@ struct calls {
 
 void calls_close(struct calls *c);
 
-/* Make the request `index` of a run ready: bind its words, decide permission and scope, check the right to set `at`. On success `call` is
- * filled and frames[0].bound holds the arguments. On an error call->lang is set all the same. Inside a read or batch. */
-int calls_prepare(struct calls *c, const struct run *run, int index, const struct identity *id, struct call *call, struct err *err);
+/* Make the request `index` of a run ready: bind its words, decide permission and scope, check the right to set `at`.
+ * On success `call` is filled and frames[0].bound holds the arguments. On an error call->lang is set all the same.
+ * Inside a read or batch. */
+int calls_prepare(struct calls *c, const struct run *run, int index, const struct identity *id, struct call *call,
+                  struct err *err);
 /* Run what was prepared; its reply is appended to `out`. */
 int calls_run(struct calls *c, const struct command *command, struct call *call, struct buf *out, struct err *err);
 /* The command's own limit in ms, or the default of its mode. */
@@ -60,8 +63,10 @@ void calls_forget(struct calls *c);
 
 extern const struct call_ops calls_ops;
 /* See struct call_ops. */
-int calls_invoke(struct call *call, struct slice name, const struct named_arg *args, int nargs, struct buf *reply, struct err *err);
-int calls_figure(struct call *call, struct slice name, const struct named_arg *args, int nargs, struct buf *reply, struct err *err);
+int calls_invoke(struct call *call, struct slice name, const struct named_arg *args, int nargs, struct buf *reply,
+                 struct err *err);
+int calls_figure(struct call *call, struct slice name, const struct named_arg *args, int nargs, struct buf *reply,
+                 struct err *err);
 
 /* -- for the host's own commands -- */
 static inline struct calls *calls_of(const struct call *call)

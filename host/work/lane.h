@@ -40,7 +40,7 @@ struct lanes {
     struct lane writer;
     struct lane *readers;
     int nreaders;
-    struct mailbox *done;         /* finished runs, lane → loop */
+    struct mailbox *done;             /* finished runs, lane → loop */
     int outstanding, max_outstanding; /* runs put and not taken back: the loop's own count */
     atomic_bool fenced;
     atomic_bool stopped;

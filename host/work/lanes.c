@@ -9,11 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Starting, feeding and stopping the lanes. The writer opens first and alone: it brings every table up to date, and only
- * then may readers look.
+/* Starting, feeding and stopping the lanes. The writer opens first and alone: it brings every table up to date, and
+ * only then may readers look.
  *
- * A run is outstanding from lanes_put until lanes_take has handed it back. The loop counts them and puts no more than
- * the mailbox `done` holds, so a lane that gives a run back always finds room and never waits for the loop. */
+ * A run is outstanding from lanes_put until lanes_take has handed it back. The loop counts them and puts no more
+ * than the mailbox `done` holds, so a lane that gives a run back always finds room and never waits for the loop. */
 
 enum { MAILBOX = 1024, BATCH_COMMANDS = 512, BATCH_MS = 20 };
 

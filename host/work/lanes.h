@@ -11,7 +11,7 @@ struct lanes;
 
 /* One line of the `limits` reply. */
 struct limit_row {
-    const char *name;  /* "line_bytes" */
+    const char *name; /* "line_bytes" */
     int64_t value;
     const char *unit;  /* "bytes", "ms", "commands", … */
     const char *phase; /* "before sign-in", "after sign-in", or "" when it holds always */
@@ -19,27 +19,27 @@ struct limit_row {
 
 struct lanes_options {
     const char *db_path;
-    const char *faults;          /* injected into the writer's store, or NULL: tests */
-    struct registry *registry;   /* a reference is taken */
-    int readers;                 /* 0: cores - 1, at least 1 */
-    int mailbox;                 /* runs waiting for each lane; 0: 1024 */
-    int batch_commands;          /* at most in one transaction; 0: 512 */
-    int batch_ms;                /* of work before it commits; 0: 20 */
-    int zone_min;                /* of civil days */
-    int64_t idem_keep_ms;        /* 0: 30 days */
+    const char *faults;        /* injected into the writer's store, or NULL: tests */
+    struct registry *registry; /* a reference is taken */
+    int readers;               /* 0: cores - 1, at least 1 */
+    int mailbox;               /* runs waiting for each lane; 0: 1024 */
+    int batch_commands;        /* at most in one transaction; 0: 512 */
+    int batch_ms;              /* of work before it commits; 0: 20 */
+    int zone_min;              /* of civil days */
+    int64_t idem_keep_ms;      /* 0: 30 days */
     struct runtime_limits limits;
     const struct limit_row *limit_rows; /* what the `limits` command shows; as long-lived as the lanes */
     int nlimit_rows;
-    bool unsafe_sql;             /* see store_options: tests */
-    void (*wake)(void *arg);     /* on a lane's thread: finished runs wait where there were none */
+    bool unsafe_sql;         /* see store_options: tests */
+    void (*wake)(void *arg); /* on a lane's thread: finished runs wait where there were none */
     void *arg;
 };
 
-/* Start the watchdog and the threads; migrates the host's tables and every plugin's before the readers open. 0 or the first error of any
- * lane, with nothing left running. */
+/* Start the watchdog and the threads; migrates the host's tables and every plugin's before the readers open. 0 or
+ * the first error of any lane, with nothing left running. */
 int lanes_start(const struct lanes_options *options, struct lanes **out, struct err *err);
-/* Hand a run over. 0, or ERR_BUSY (mailbox full, or too many runs not yet taken back) / ERR_STATE (stopping, or a write after the lanes
- * were fenced): the caller keeps it. Loop thread. */
+/* Hand a run over. 0, or ERR_BUSY (mailbox full, or too many runs not yet taken back) / ERR_STATE (stopping, or a
+ * write after the lanes were fenced): the caller keeps it. Loop thread. */
 int lanes_put(struct lanes *l, struct run *run);
 /* Take up to `max` finished runs, never waiting. Loop thread. */
 int lanes_take(struct lanes *l, struct run **out, int max);

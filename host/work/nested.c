@@ -14,7 +14,8 @@
 static int deeper(const struct call *call, struct call *inner, struct err *err)
 {
     if (call->depth >= CALL_DEPTH_MAX)
-        return err_rule(err, ERR_LIMIT, "limit.depth", NULL, "calls between plugins nest at most %d deep", CALL_DEPTH_MAX);
+        return err_rule(err, ERR_LIMIT, "limit.depth", NULL, "calls between plugins nest at most %d deep",
+                        CALL_DEPTH_MAX);
     *inner = *call;
     inner->depth = call->depth + 1;
     inner->outer = (struct call *)call;
@@ -27,7 +28,8 @@ static bool vouched(const struct calls *c, const struct call *call, const char *
            registry_requires(c->registry, call->plugin, plugin);
 }
 
-static int check_permission(const struct calls *c, const struct call *call, const struct command *command, struct err *err)
+static int check_permission(const struct calls *c, const struct call *call, const struct command *command,
+                            struct err *err)
 {
     if (vouched(c, call, command->plugin))
         return 0;
@@ -60,8 +62,9 @@ static int make_words(struct frame *f, const struct named_arg *args, int nargs, 
     int n = 0;
     for (int i = 0; i < nargs; i++) {
         if (reserved(args[i].name))
-            return err_rule(err, ERR_ARG, "call.reserved", NULL, "%.*s belongs to the client's request, not to calls inside it",
-                            (int)args[i].name.len, args[i].name.data);
+            return err_rule(err, ERR_ARG, "call.reserved", NULL,
+                            "%.*s belongs to the client's request, not to calls inside it", (int)args[i].name.len,
+                            args[i].name.data);
         if (skip && skip(args[i].name))
             continue;
         size_t at = f->text.len;
@@ -75,7 +78,8 @@ static int make_words(struct frame *f, const struct named_arg *args, int nargs, 
 
 /* -- commands -- */
 
-static int check_units_exist(struct calls *c, const struct command *command, const struct value *values, struct err *err)
+static int check_units_exist(struct calls *c, const struct command *command, const struct value *values,
+                             struct err *err)
 {
     int rv = calls_find_units(c, command->args, command->nargs, values, err);
     for (int i = 0; rv == 0 && i < c->nunits; i++) {
@@ -93,13 +97,16 @@ static int open_level(struct calls *c, struct err *err)
     return store_role(c->store) == STORE_WRITER ? store_nested_begin(c->store, err) : 0;
 }
 
-static int close_level(struct calls *c, const struct call *inner, int rv, struct buf *reply, size_t before, struct err *err)
+static int close_level(struct calls *c, const struct call *inner, int rv, struct buf *reply, size_t before,
+                       struct err *err)
 {
     if (store_role(c->store) != STORE_WRITER)
         return rv;
     int ended = store_nested_end(c->store, rv == 0 && inner->write, rv == 0 ? err : NULL);
     if (ended == STORE_LOST)
-        rv = rv ? rv : err_rule(err, ERR_POLICY, "sql.batch", NULL, "%s ended the transaction it was part of", inner->command);
+        rv = rv ? rv
+                : err_rule(err, ERR_POLICY, "sql.batch", NULL, "%s ended the transaction it was part of",
+                           inner->command);
     else if (rv == 0)
         rv = ended;
     if (rv)
@@ -116,7 +123,8 @@ int calls_invoke(struct call *call, struct slice name, const struct named_arg *a
         return err_rule(err, ERR_NOTFOUND, "call.unknown", NULL, "there is no command %.*s",
                         (int)(name.len > 100 ? 100 : name.len), name.data);
     if (command->mode == MODE_WRITE && !call->write)
-        return err_rule(err, ERR_POLICY, "call.read_mode", NULL, "%s changes data, and %s only reads", command->name, call->command);
+        return err_rule(err, ERR_POLICY, "call.read_mode", NULL, "%s changes data, and %s only reads", command->name,
+                        call->command);
     struct call inner;
     int rv = deeper(call, &inner, err);
     if (rv == 0)
@@ -168,7 +176,9 @@ static int figure_take(struct calls *c, const struct named_arg *word, struct fig
         return figure_scope(c, word->text, q, err);
     bool instant = slice_is(word->name, "as_of");
     const struct arg arg = {
-        .name = instant ? "as_of" : slice_is(word->name, "from") ? "from" : "to",
+        .name = instant                        ? "as_of"
+                : slice_is(word->name, "from") ? "from"
+                                               : "to",
         .type = instant ? ARG_INSTANT : ARG_DATE,
         .spec = instant ? "as_of:instant" : "date",
     };
@@ -192,7 +202,8 @@ int calls_figure(struct call *call, struct slice name, const struct named_arg *a
         return err_rule(err, ERR_NOTFOUND, "figure.unknown", "name", "there is no figure %.*s; figure.list shows them",
                         (int)(name.len > 100 ? 100 : name.len), name.data);
     if (!vouched(c, call, figure->plugin) && !access_may_figure(c->identity, figure->name))
-        return err_rule(err, ERR_NOPERM, "access.permission", NULL, "no role of %s allows figure %s", call->user, figure->name);
+        return err_rule(err, ERR_NOPERM, "access.permission", NULL, "no role of %s allows figure %s", call->user,
+                        figure->name);
     struct call inner;
     struct figure_query q = {.scope = call->scope, .as_of_ms = call->now_ms};
     int rv = deeper(call, &inner, err);

@@ -31,7 +31,8 @@ static int next(struct call *call, struct slice series, int64_t *out, struct err
     if (rv)
         return rv;
     if (!plain_name(series, SERIES_BYTES))
-        return err_rule(err, ERR_ARG, "call.series", NULL, "a series has a name of 1 to %d bytes without blanks", SERIES_BYTES);
+        return err_rule(err, ERR_ARG, "call.series", NULL, "a series has a name of 1 to %d bytes without blanks",
+                        SERIES_BYTES);
     struct value args[] = {value_cstr(call->plugin), value_text(series)}, last;
     rv = store_value(call->store, NULL,
                      SLICE("INSERT INTO muster_series(plugin, name, last) VALUES(?, ?, 1)"
@@ -47,11 +48,13 @@ static int emit(struct call *call, struct slice topic, struct slice json, struct
     if (rv)
         return rv;
     if (!plain_name(topic, TOPIC_BYTES))
-        return err_rule(err, ERR_ARG, "call.topic", NULL, "a topic has a name of 1 to %d bytes without blanks", TOPIC_BYTES);
+        return err_rule(err, ERR_ARG, "call.topic", NULL, "a topic has a name of 1 to %d bytes without blanks",
+                        TOPIC_BYTES);
     if (json.len > EVENT_BYTES)
         return err_rule(err, ERR_TOOBIG, "call.event", NULL, "an event has at most %d bytes of JSON", EVENT_BYTES);
     struct value args[] = {value_int(call->now_ms), value_cstr(call->plugin), value_text(topic), value_text(json)};
-    return store_run(call->store, "INSERT INTO muster_event(at, plugin, topic, payload) VALUES(?, ?, ?, ?)", args, 4, err);
+    return store_run(call->store, "INSERT INTO muster_event(at, plugin, topic, payload) VALUES(?, ?, ?, ?)", args, 4,
+                     err);
 }
 
 /* -- settings -- */
@@ -77,13 +80,14 @@ static int setting(struct call *call, struct slice name, struct value *out, stru
                        (int)(name.len > 100 ? 100 : name.len), name.data);
     struct value args[] = {value_cstr(call->plugin), value_text(name)}, found;
     struct buf keep = {0};
-    int rv = store_value(call->store, NULL, SLICE("SELECT value FROM muster_setting WHERE plugin = ? AND name = ?"), args,
-                         2, &found, &keep, err);
+    int rv = store_value(call->store, NULL, SLICE("SELECT value FROM muster_setting WHERE plugin = ? AND name = ?"),
+                         args, 2, &found, &keep, err);
     if (rv == 1) {
         rv = typed(c, declared, found.s, out, NULL);
         /* It was checked when it was set; a newer plugin may have narrowed its bounds since. */
         if (rv < 0) {
-            log_warn("work", "setting %s of %s no longer fits its declaration; the default holds", declared->name, call->plugin);
+            log_warn("work", "setting %s of %s no longer fits its declaration; the default holds", declared->name,
+                     call->plugin);
             rv = 0;
             *out = value_null();
         }

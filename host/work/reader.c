@@ -33,13 +33,14 @@ static void read_command(struct lane *lane, struct run *run, int index, int open
 {
     const struct command *command = run->requests[index].command;
     struct err err = *open_err;
-    struct call call = {.user = run->identity->name, .lang = run->lang[0] ? run->lang : run->identity->lang,
-                        .command = command->name};
+    struct call call = {
+        .user = run->identity->name, .lang = run->lang[0] ? run->lang : run->identity->lang, .command = command->name};
     const struct identity *id = NULL;
     int rv = opened;
     if (rv == 0 && run->out.len > RUN_OUT_BYTES)
         rv = err_rule(&err, ERR_LIMIT, "limit.run_output", NULL,
-                      "the replies to the requests before this one are over %zu MiB; send fewer at once", RUN_OUT_BYTES >> 20);
+                      "the replies to the requests before this one are over %zu MiB; send fewer at once",
+                      RUN_OUT_BYTES >> 20);
     if (rv == 0)
         rv = current_identity(lane, run, &id, &err);
     if (rv == 0)

@@ -1,5 +1,6 @@
-/* A run: consecutive requests of one mode from one connection, handed to a lane and given back with their replies. Owned by exactly
- * one side at a time. A sign-in is a run too: the secret is checked on a reader lane, never on the loop. */
+/* A run: consecutive requests of one mode from one connection, handed to a lane and given back with their replies.
+ * Owned by exactly one side at a time. A sign-in is a run too: the secret is checked on a reader lane, never on the
+ * loop. */
 #ifndef MUSTER_WORK_RUN_H
 #define MUSTER_WORK_RUN_H
 
@@ -17,27 +18,30 @@ struct request {
 struct run {
     enum run_kind kind;
     enum mode mode;
-    struct registry *registry;   /* the generation it was parsed with; a reference */
-    struct identity *identity;   /* COMMANDS: who asks; a reference */
-    char lang[8];                /* of the connection; "" = the user's */
+    struct registry *registry; /* the generation it was parsed with; a reference */
+    struct identity *identity; /* COMMANDS: who asks; a reference */
+    char lang[8];              /* of the connection; "" = the user's */
     int64_t received_ms;
 
     struct request *requests;
     int nrequests, cap_requests;
-    struct { size_t at, len; } *words; /* into `bytes` */
+    struct {
+        size_t at, len;
+    } * words; /* into `bytes` */
     int nwords, cap_words;
     struct buf bytes;
 
-    /* sign-in: user and secret (password or token; a token is `user` "" or its owner) are words 0 and 1; or the certificate */
+    /* sign-in: user and secret (password or token; a token is `user` "" or its owner) are words 0 and 1; or the
+     * certificate */
     char fingerprint[65];
 
     /* what the lane gives back */
-    struct buf out;              /* COMMANDS: nrequests canonical replies, one after the other */
-    struct identity *fresh;      /* sign-in: the identity; COMMANDS: a newer one to keep from now on, or NULL */
-    struct err err;              /* sign-in: why it was refused; code 0 when it was not */
+    struct buf out;         /* COMMANDS: nrequests canonical replies, one after the other */
+    struct identity *fresh; /* sign-in: the identity; COMMANDS: a newer one to keep from now on, or NULL */
+    struct err err;         /* sign-in: why it was refused; code 0 when it was not */
 
-    void *owner;                 /* the connection; the lane never looks */
-    struct list link;            /* for whoever owns the run */
+    void *owner;      /* the connection; the lane never looks */
+    struct list link; /* for whoever owns the run */
 };
 
 /* Takes references. `identity` NULL for a sign-in. Never NULL. */

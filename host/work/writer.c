@@ -27,7 +27,7 @@ struct writer {
     struct batch batch;
     struct run *runs[TAKE_RUNS]; /* taken, not yet finished; the first may be partly done */
     int first, count;
-    int next; /* request of the first run to be run next */
+    int next;              /* request of the first run to be run next */
     struct run **finished; /* answered by the open batch; room for its requests, or for all that were taken */
     int nfinished;
     int64_t batches;

@@ -12,7 +12,7 @@ static int64_t number_of(struct config *c, const struct config_key *key)
 {
     const void *field = config_field(c, key);
     if (key->type == CONFIG_SIZE)
-        return (int64_t)*(const size_t *)field;
+        return (int64_t) * (const size_t *)field;
     return key->type == CONFIG_INT64 ? *(const int64_t *)field : *(const int *)field;
 }
 

@@ -7,13 +7,15 @@
 static struct command command_of(const char *name, enum mode mode, bool takes_unit)
 {
     static const struct arg unit = {.name = "unit", .type = ARG_UNIT, .optional = true};
-    return (struct command){.name = name, .plugin = "fund", .mode = mode, .args = takes_unit ? &unit : NULL, .nargs = takes_unit ? 1 : 0};
+    return (struct command){
+        .name = name, .plugin = "fund", .mode = mode, .args = takes_unit ? &unit : NULL, .nargs = takes_unit ? 1 : 0};
 }
 
 /* Units of the table below. */
 static const char *path_of(const char *code)
 {
-    static const char *const known[][2] = {{"YL", "/YL/"}, {"CB", "/YL/CB/"}, {"ST", "/YL/CB/ST/"}, {"ZB", "/ZB/"}, {"YLX", "/YLX/"}};
+    static const char *const known[][2] = {
+        {"YL", "/YL/"}, {"CB", "/YL/CB/"}, {"ST", "/YL/CB/ST/"}, {"ZB", "/ZB/"}, {"YLX", "/YLX/"}};
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
         if (strcmp(code, known[i][0]) == 0)
             return known[i][1];
@@ -33,7 +35,9 @@ static struct identity *identity_of(const char *grants)
         int n = id.ngrants++;
         snprintf(texts[n][0], 40, "%.*s", (int)pattern, at);
         snprintf(texts[n][1], 40, "%.*s", (int)(len - pattern - 1), at + pattern + 1);
-        list[n] = (struct grant){.role = "r", .pattern = texts[n][0], .unit = texts[n][1][0] ? texts[n][1] : NULL,
+        list[n] = (struct grant){.role = "r",
+                                 .pattern = texts[n][0],
+                                 .unit = texts[n][1][0] ? texts[n][1] : NULL,
                                  .path = (char *)(texts[n][1][0] ? path_of(texts[n][1]) : "/")};
         at += len + (at[len] == ' ');
     }
@@ -113,7 +117,8 @@ static void decisions_follow_the_table(void **state)
         struct err err = {0};
         int rv = decide(identity_of(d->grants), d, &scope, &err);
         if (rv != d->code || strcmp(rv ? err.rule : scope, d->what) != 0)
-            fail_msg("%s asks %s on [%s]: %d %s%s (%s)", d->grants, d->command, d->units, rv, err.rule, rv ? "" : scope, err.text);
+            fail_msg("%s asks %s on [%s]: %d %s%s (%s)", d->grants, d->command, d->units, rv, err.rule, rv ? "" : scope,
+                     err.text);
     }
 }
 
@@ -121,7 +126,8 @@ static void decisions_follow_the_table(void **state)
 static void refusal_does_not_tell_which_units_exist(void **state)
 {
     (void)state;
-    const struct decision there = {"fund.*@YL", "w:fund.give", "ZB", 0, NULL}, nowhere = {"fund.*@YL", "w:fund.give", "QQ", 0, NULL};
+    const struct decision there = {"fund.*@YL", "w:fund.give", "ZB", 0, NULL},
+                          nowhere = {"fund.*@YL", "w:fund.give", "QQ", 0, NULL};
     const char *scope;
     struct err a = {0}, b = {0};
     assert_int_equal(decide(identity_of(there.grants), &there, &scope, &a), ERR_SCOPE);
@@ -192,9 +198,11 @@ static void figures_are_read_like_commands(void **state)
 static void patterns_are_checked(void **state)
 {
     (void)state;
-    static const char *const good[] = {"*", "fund.*", "fund.give", "a.b.c", "read:*", "read:fund.*", "read:fund.list", "backdate", "limits"};
-    static const char *const bad[] = {"", "fund.", ".fund", "fund*", "f*.x", "Fund.give", "fund.give ", "read:", "read:backdate ", "a..b", "**",
-                                      "*.give", "write:fund.*", "fund.\"x\""};
+    static const char *const good[] = {"*",           "fund.*",         "fund.give", "a.b.c", "read:*",
+                                       "read:fund.*", "read:fund.list", "backdate",  "limits"};
+    static const char *const bad[] = {"",          "fund.",      ".fund",        "fund*",          "f*.x",
+                                      "Fund.give", "fund.give ", "read:",        "read:backdate ", "a..b",
+                                      "**",        "*.give",     "write:fund.*", "fund.\"x\""};
     struct err err;
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
         assert_int_equal(pattern_check(slice_of(good[i]), &err), 0);
@@ -219,13 +227,16 @@ static void explanation_ends_in_the_verdict(void **state)
     const struct question q = {.command = &give, .units = &zb, .nunits = 1};
     struct buf text = {0};
     access_explain(identity_of("read:fund.*@YL fund.*@CB"), &q, "en", collect, &text);
-    assert_string_equal(buf_cstr(&text), "role r on YL: its grant read:fund.* does not cover fund.give\n"
-                                         "role r on CB: its grant fund.* covers fund.give\n"
-                                         "unit ZB does not lie inside /YL/CB/\n"
-                                         "so fund.give is refused: SCOPE unit ZB is outside of what wang may reach with fund.give\n");
+    assert_string_equal(buf_cstr(&text),
+                        "role r on YL: its grant read:fund.* does not cover fund.give\n"
+                        "role r on CB: its grant fund.* covers fund.give\n"
+                        "unit ZB does not lie inside /YL/CB/\n"
+                        "so fund.give is refused: SCOPE unit ZB is outside of what wang may reach with fund.give\n");
     buf_clear(&text);
     access_explain(identity_of("fund.*@ZB"), &q, "zh-CN", collect, &text);
-    assert_string_equal(buf_cstr(&text), "角色 r（ZB）：授权 fund.* 包括 fund.give\n单位 ZB 在 /ZB/ 之内\n所以允许 fund.give，范围是 /ZB/\n");
+    assert_string_equal(
+        buf_cstr(&text),
+        "角色 r（ZB）：授权 fund.* 包括 fund.give\n单位 ZB 在 /ZB/ 之内\n所以允许 fund.give，范围是 /ZB/\n");
     buf_close(&text);
 }
 
@@ -239,13 +250,17 @@ static void roles_are_granted_once_and_revoked(void **state)
     house_role(h, "clerk", "fund.*");
     house_grant(h, "wang", "clerk", "YL");
     house_grant(h, "wang", "clerk", "");
-    house_expect(h, role_grant(h->s, &wang, SLICE("clerk"), SLICE("YL"), NULL, 1, &h->err), ERR_CONFLICT, "role.granted");
-    house_expect(h, role_grant(h->s, &wang, SLICE("clerk"), SLICE("QQ"), NULL, 1, &h->err), ERR_NOTFOUND, "unit.unknown");
+    house_expect(h, role_grant(h->s, &wang, SLICE("clerk"), SLICE("YL"), NULL, 1, &h->err), ERR_CONFLICT,
+                 "role.granted");
+    house_expect(h, role_grant(h->s, &wang, SLICE("clerk"), SLICE("QQ"), NULL, 1, &h->err), ERR_NOTFOUND,
+                 "unit.unknown");
     house_expect(h, role_grant(h->s, &wang, SLICE("nix"), SLICE(""), NULL, 1, &h->err), ERR_NOTFOUND, "role.unknown");
     house_expect(h, role_revoke(h->s, &wang, SLICE("clerk"), SLICE("YL"), 1, &h->err), 0, NULL);
-    house_expect(h, role_revoke(h->s, &wang, SLICE("clerk"), SLICE("YL"), 1, &h->err), ERR_NOTFOUND, "role.not_granted");
+    house_expect(h, role_revoke(h->s, &wang, SLICE("clerk"), SLICE("YL"), 1, &h->err), ERR_NOTFOUND,
+                 "role.not_granted");
     house_grant(h, "wang", "clerk", "YL");
-    house_expect(h, role_grant(h->s, &wang, SLICE("administrator"), SLICE("YL"), NULL, 1, &h->err), ERR_ARG, "role.administrator");
+    house_expect(h, role_grant(h->s, &wang, SLICE("administrator"), SLICE("YL"), NULL, 1, &h->err), ERR_ARG,
+                 "role.administrator");
     const struct slice all = SLICE("*");
     house_expect(h, role_define(h->s, SLICE("administrator"), &all, 1, 1, &h->err), ERR_ARG, "role.name");
 }

@@ -134,7 +134,10 @@ static void fields_cannot_flow_into_each_other(void **state)
     struct house *h = *state;
     struct audit_head head = {0};
     append(h, &head, 1, 1);
-    house_expect(h, store_run(h->s, "UPDATE muster_audit SET command = 'fund.giv', args = 'e{\"fund\":\"DUES\"}'", NULL, 0, &h->err), 0, NULL);
+    house_expect(h,
+                 store_run(h->s, "UPDATE muster_audit SET command = 'fund.giv', args = 'e{\"fund\":\"DUES\"}'", NULL, 0,
+                           &h->err),
+                 0, NULL);
     assert_int_equal(verify(h, 0, 0).broken, 1);
 }
 

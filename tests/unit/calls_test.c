@@ -122,10 +122,12 @@ static void figures_are_computed_within_the_scope(void **state)
     struct world *w = *state;
     must(w, "alpha.twice f");
     must(w, "tree.set YL");
-    expect(w, "figure.get beta.rows params={\"text\":\"f\"} as_of=5 from=2020-01-01",
-           "%8 $4 name $9 beta.rows $5 value :2 $4 unit $4 rows $8 complete #t $9 numerator _ $11 denominator _ $5 basis $14 / 2020-01-01 5 ");
-    expect(w, "figure.get beta.rows scope=YL params={\"text\":\"f\"} as_of=5",
-           "%8 $4 name $9 beta.rows $5 value :2 $4 unit $4 rows $8 complete #t $9 numerator _ $11 denominator _ $5 basis $8 /YL/ - 5 ");
+    expect(
+        w, "figure.get beta.rows params={\"text\":\"f\"} as_of=5 from=2020-01-01",
+        "%8 $4 name $9 beta.rows $5 value :2 $4 unit $4 rows $8 complete #t $9 numerator _ $11 denominator _ $5 basis $14 / 2020-01-01 5 ");
+    expect(
+        w, "figure.get beta.rows scope=YL params={\"text\":\"f\"} as_of=5",
+        "%8 $4 name $9 beta.rows $5 value :2 $4 unit $4 rows $8 complete #t $9 numerator _ $11 denominator _ $5 basis $8 /YL/ - 5 ");
     expect(w, "alpha.figure f", "%6 $5 as_of ");
     expect_refusal(w, "figure.get beta.none", ERR_NOTFOUND, "figure.unknown");
     expect_refusal(w, "figure.get beta.rows", ERR_ARG, "arg.required");
@@ -156,8 +158,8 @@ static void events_are_stored(void **state)
     assert_int_equal(store_read_begin(s, &w->err), 0);
     struct value found;
     struct buf keep = {0};
-    assert_int_equal(store_value(s, NULL, SLICE("SELECT plugin || ' ' || topic || ' ' || payload FROM muster_event"), NULL, 0, &found, &keep,
-                                 &w->err),
+    assert_int_equal(store_value(s, NULL, SLICE("SELECT plugin || ' ' || topic || ' ' || payload FROM muster_event"),
+                                 NULL, 0, &found, &keep, &w->err),
                      1);
     assert_true(slice_is(found.s, "alpha row.added {\"id\":7}"));
     buf_close(&keep);
@@ -223,8 +225,9 @@ static void a_unit_role_does_not_reach_the_server(void **state)
     must(w, "tree.set YL");
     must(w, "role.define chief [\"*\"]");
     struct identity *wang = make_user(w, "chief", "YL");
-    static const char *const refused[] = {"user.add mole", "role.define mole [\"*\"]", "role.grant wang chief", "user.list", "audit.tail", "audit.verify",
-                                          "setting.list", "setting.set alpha most 1", "acl.why wang user.add", "role.list"};
+    static const char *const refused[] = {
+        "user.add mole", "role.define mole [\"*\"]", "role.grant wang chief", "user.list", "audit.tail", "audit.verify",
+        "setting.list",  "setting.set alpha most 1", "acl.why wang user.add", "role.list"};
     for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
         expect_as(w, wang, refused[i], ERR_SCOPE, "access.whole_server");
     identity_unref(wang);

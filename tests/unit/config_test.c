@@ -49,12 +49,13 @@ static void settings_of_every_type_are_taken(void **state)
     (void)state;
     struct config c;
     struct err err;
-    assert_int_equal(load("local big = 2 * 1024\n"
-                          "return { host = \"::1\", port = 0, lines = \"all\", log_level = \"debug\", zone = \"-03:30\",\n"
-                          " disabled = { \"echo\", \"notes\" }, lanes = { readers = 3 },\n"
-                          " limits = { idle_ms = 60000, line_bytes = big, connections = 7 } }",
-                          &c, &err),
-                     0);
+    assert_int_equal(
+        load("local big = 2 * 1024\n"
+             "return { host = \"::1\", port = 0, lines = \"all\", log_level = \"debug\", zone = \"-03:30\",\n"
+             " disabled = { \"echo\", \"notes\" }, lanes = { readers = 3 },\n"
+             " limits = { idle_ms = 60000, line_bytes = big, connections = 7 } }",
+             &c, &err),
+        0);
     assert_string_equal(c.host, "::1");
     assert_int_equal(c.port, 0);
     assert_int_equal(c.lines, LINES_ALL);
@@ -101,7 +102,8 @@ static void mistakes_are_named(void **state)
     } table[] = {
         {"return { prot = 1 }", "config.unknown", "did you mean port?"},
         {"return { conections = 1 }", "config.unknown", "did you mean limits.connections?"},
-        {"return { limits = { conections = 1 } }", "config.unknown", "limits.conections; did you mean limits.connections?"},
+        {"return { limits = { conections = 1 } }", "config.unknown",
+         "limits.conections; did you mean limits.connections?"},
         {"return { limits = { port = 1 } }", "config.unknown", "limits.port; did you mean port?"},
         {"return { quite_another_thing = 1 }", "config.unknown", "there is no setting quite_another_thing"},
         {"return { 1 }", "config.unknown", "settings have names"},

@@ -48,7 +48,8 @@ static void token_is_not_in_the_database(void **state)
     house_expect(h, user_token(h->s, &wang, SLICE("phone"), 1000, token, &h->err), 0, NULL);
     struct value found;
     struct buf keep = {0};
-    assert_int_equal(store_value(h->s, NULL, SLICE("SELECT hash FROM muster_token"), NULL, 0, &found, &keep, &h->err), 1);
+    assert_int_equal(store_value(h->s, NULL, SLICE("SELECT hash FROM muster_token"), NULL, 0, &found, &keep, &h->err),
+                     1);
     token_hash(slice_of(token), text);
     assert_true(slice_is(found.s, text));
     assert_null(memmem(found.s.data, found.s.len, token + 3, 16));
@@ -83,8 +84,13 @@ static void refusals_do_not_tell_what_was_wrong(void **state)
     const struct user_fields only_certs = {.methods = SLICE("cert")};
     house_expect(h, user_change(h->s, &certs, &only_certs, &h->err), 0, NULL);
     static const char *const tries[][2] = {
-        {"wang", "wrong horse!"}, {"nobody", "correct horse"}, {"gone", "correct horse"}, {"certs", "correct horse"}, {"", "correct horse"},
-        {"wang", "mst0000000000000000000000000000000000000000000000000000000000000000"}, {"wang", ""},
+        {"wang", "wrong horse!"},
+        {"nobody", "correct horse"},
+        {"gone", "correct horse"},
+        {"certs", "correct horse"},
+        {"", "correct horse"},
+        {"wang", "mst0000000000000000000000000000000000000000000000000000000000000000"},
+        {"wang", ""},
     };
     char first[600] = "";
     for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
@@ -127,14 +133,16 @@ static void certificate_signs_in_until_it_is_revoked(void **state)
         strcat(upper, i ? ":AA" : "AA");
     const struct user wang = house_user(h, "wang"), li = house_user(h, "li");
     house_expect(h, user_cert(h->s, &wang, slice_of(upper), SLICE("card"), 1000, &h->err), 0, NULL);
-    house_expect(h, user_cert(h->s, &li, slice_of(print_a), SLICE("card"), 1000, &h->err), ERR_CONFLICT, "user.cert_bound");
+    house_expect(h, user_cert(h->s, &li, slice_of(print_a), SLICE("card"), 1000, &h->err), ERR_CONFLICT,
+                 "user.cert_bound");
     house_expect(h, user_cert(h->s, &li, SLICE("abc"), SLICE("card"), 1000, &h->err), ERR_ARG, "user.fingerprint");
     house_expect(h, signin_certificate(h->s, print_a, &id, &h->err), 0, NULL);
     assert_string_equal(id->fingerprint, print_a);
     house_expect(h, user_cert_revoke(h->s, &wang, slice_of(print_a), 2000, &h->err), 0, NULL);
     house_expect(h, signin_certificate(h->s, print_a, &other, &h->err), ERR_WRONGPASS, NULL);
     house_expect(h, identity_refresh(h->s, id, &other, &h->err), ERR_NOAUTH, "user.cert_revoked");
-    house_expect(h, user_cert(h->s, &wang, slice_of(print_a), SLICE("card"), 1000, &h->err), ERR_CONFLICT, "user.cert_bound");
+    house_expect(h, user_cert(h->s, &wang, slice_of(print_a), SLICE("card"), 1000, &h->err), ERR_CONFLICT,
+                 "user.cert_bound");
     identity_unref(id);
 }
 
@@ -181,8 +189,10 @@ static void names_are_checked(void **state)
 {
     struct house *h = *state;
     int64_t id;
-    static const char *const bad[] = {"", "a b", "-x", "a\"b", "a/b", "a,b", "\xff", "a=b",
-                                      "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
+    static const char *const bad[] = {
+        "",     "a b", "-x",
+        "a\"b", "a/b", "a,b",
+        "\xff", "a=b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
     const struct user_fields none = {0};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         house_expect(h, user_add(h->s, slice_of(bad[i]), &none, false, 1, &id, &h->err), ERR_ARG, "user.name");
@@ -219,13 +229,15 @@ static void last_administrator_stays(void **state)
     house_expect(h, user_add(h->s, SLICE("root"), &none, true, 1, &id, &h->err), 0, NULL);
     struct user root = house_look(h, "root");
     house_expect(h, user_disable(h->s, &root, true, &h->err), ERR_POLICY, "access.last_admin");
-    house_expect(h, role_revoke(h->s, &root, SLICE("administrator"), SLICE(""), 1, &h->err), ERR_POLICY, "access.last_admin");
+    house_expect(h, role_revoke(h->s, &root, SLICE("administrator"), SLICE(""), 1, &h->err), ERR_POLICY,
+                 "access.last_admin");
     house_user(h, "li");
     house_grant(h, "li", "administrator", "");
     house_expect(h, user_disable(h->s, &root, true, &h->err), 0, NULL);
     struct user li = house_look(h, "li");
     assert_true(li.admin);
-    house_expect(h, role_revoke(h->s, &li, SLICE("administrator"), SLICE(""), 1, &h->err), ERR_POLICY, "access.last_admin");
+    house_expect(h, role_revoke(h->s, &li, SLICE("administrator"), SLICE(""), 1, &h->err), ERR_POLICY,
+                 "access.last_admin");
     house_expect(h, user_cert(h->s, &li, slice_of(print_a), SLICE("card"), 1, &h->err), 0, NULL);
     house_expect(h, user_cert_revoke(h->s, &li, slice_of(print_a), 1, &h->err), ERR_POLICY, "access.last_means");
 }

@@ -314,8 +314,9 @@ static void every_fault_is_survived(void **state)
         const char *what;
         bool harmless, fences;
     } faults[] = {
-        {"commit-retry", true, false},  {"commit-unknown", true, false}, {"commit-lost", true, false}, {"commit-io", false, false},
-        {"commit-fenced", false, true}, {"begin-fenced", false, true},   {"exec-full", false, false},
+        {"commit-retry", true, false}, {"commit-unknown", true, false}, {"commit-lost", true, false},
+        {"commit-io", false, false},   {"commit-fenced", false, true},  {"begin-fenced", false, true},
+        {"exec-full", false, false},
     };
     for (size_t f = 0; f < sizeof(faults) / sizeof(faults[0]); f++) {
         int noticed = 0, fenced = 0;
@@ -441,8 +442,9 @@ static void rights_on_a_unit_do_not_reach_users(void **state)
     must(w, "role.define all [\"*\"]");
     must(w, "role.grant wang all");
     struct identity *wang = sign_in(w, "wang", "correct-horse");
-    static const char *const refused[] = {"user.token admin stolen", "user.password admin password=mine-mine", "user.disable admin",
-                                          "role.grant wang administrator", "role.grant admin all"};
+    static const char *const refused[] = {"user.token admin stolen", "user.password admin password=mine-mine",
+                                          "user.disable admin", "role.grant wang administrator",
+                                          "role.grant admin all"};
     for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
         struct run *run = ask_as(w, wang, refused[i]);
         expect_error(reply_at(run, 0), ERR_POLICY, "access.admin_only");

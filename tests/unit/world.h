@@ -38,7 +38,8 @@ static int put(struct call *call, const struct value *args, struct reply *reply,
 {
     struct value id;
     struct buf keep = {0};
-    int rv = store_value(call->store, NULL, SLICE("INSERT INTO t_row(text) VALUES(?) RETURNING id"), args, 1, &id, &keep, err);
+    int rv = store_value(call->store, NULL, SLICE("INSERT INTO t_row(text) VALUES(?) RETURNING id"), args, 1, &id,
+                         &keep, err);
     buf_close(&keep);
     if (rv == 1)
         reply_int(reply, id.i);
@@ -56,7 +57,8 @@ static int destroy(struct call *call, const struct value *args, struct reply *re
 {
     int rv = put(call, args, reply, err);
     if (rv == 0)
-        rv = store_run(call->store, "INSERT OR ROLLBACK INTO t_row(id, text) SELECT max(id), 'again' FROM t_row", NULL, 0, err);
+        rv = store_run(call->store, "INSERT OR ROLLBACK INTO t_row(id, text) SELECT max(id), 'again' FROM t_row", NULL,
+                       0, err);
     return rv;
 }
 
@@ -86,14 +88,16 @@ static int create(struct call *call, const struct value *args, struct reply *rep
 {
     (void)args;
     reply_null(reply);
-    return store_run(call->store, "CREATE TABLE t_row(id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT", NULL, 0, err);
+    return store_run(call->store, "CREATE TABLE t_row(id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT", NULL, 0,
+                     err);
 }
 
 static int count(struct call *call, const struct value *args, struct reply *reply, struct err *err)
 {
     struct value n;
     struct buf keep = {0};
-    int rv = store_value(call->store, NULL, SLICE("SELECT count(*) FROM t_row WHERE text = ?"), args, 1, &n, &keep, err);
+    int rv =
+        store_value(call->store, NULL, SLICE("SELECT count(*) FROM t_row WHERE text = ?"), args, 1, &n, &keep, err);
     buf_close(&keep);
     reply_int(reply, n.i);
     return rv < 0 ? rv : 0;
@@ -285,7 +289,8 @@ static void load_registry(struct world *w)
     for (; host_commands[n]; n++)
         lists[n] = host_commands[n];
     lists[n] = toys;
-    const struct registry_sources sources = {.plugins_dir = world_plugins ? world_plugins : w->plugins, .lib_dir = w->lib, .host = lists};
+    const struct registry_sources sources = {
+        .plugins_dir = world_plugins ? world_plugins : w->plugins, .lib_dir = w->lib, .host = lists};
     if (registry_load(&sources, 1, &w->registry, &w->err) != 0)
         fail_msg("%s", w->err.text);
 }
