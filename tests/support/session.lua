@@ -22,6 +22,7 @@ local expect = require("expect")
 local tokens, roles = {}, {}  -- users and roles made so far, over all files
 local admin, modes            -- modes: command → "read" or "write"
 local MAX_FAILURES = 20
+local TIMEOUT_MS = math.tointeger(tonumber(os.getenv("SESSION_TIMEOUT_MS") or 20000)) -- for each reply
 
 local function set_up()
   admin = muster.connect({ name = "session-admin" })
@@ -66,7 +67,7 @@ function play:connection(name, user)
   end
   if c then return c end
   if user and not tokens[user] then self:stop("there is no @user " .. user) end
-  local options = { name = "session-" .. name }
+  local options = { name = "session-" .. name, timeout_ms = TIMEOUT_MS }
   if user then options.user, options.token = user, tokens[user] end
   local ok, conn = pcall(muster.connect, options)
   if not ok then self:stop(("connection %s: %s"):format(name, tostring(conn))) end

@@ -31,7 +31,7 @@ trap 'exit 143' INT TERM
 log=$dir/server.log
 : >"$log"
 # exec: the pid must be the server's own, not that of a shell around it.
-eval "exec \"\$muster\" serve --data \"\$dir/data\" --port 0 $options" >"$log" 2>&1 &
+eval "exec \"\$muster\" serve --data \"\$dir/data\" --port 0 $options" >>"$log" 2>&1 &
 server=$!
 tries=0
 until grep -q 'muster: listening on' "$log"; do
