@@ -218,6 +218,8 @@ static void refuse_early(struct conn *c, const struct message *m)
 
 static struct slice unparsed(const struct conn *c)
 {
+    if (c->in.len == 0)
+        return SLICE(""); /* there may be no memory yet to point into */
     return (struct slice){c->in.data + c->in_at, c->in.len - c->in_at};
 }
 
