@@ -344,8 +344,10 @@ int client_take(struct client *c, struct slice *reply, struct err *err)
 {
     drop_taken(c);
     for (;;) {
+        if (c->taken == c->in.len)
+            return c->ended ? ended(err) : 0;
         struct slice rest = {c->in.data + c->taken, c->in.len - c->taken};
-        long len = rest.len == 0 ? 0 : reader_measure(rest);
+        long len = reader_measure(rest);
         if (len < 0)
             return err_set(err, (int)len, "the server's bytes are not RESP");
         if (len == 0)
