@@ -1,7 +1,8 @@
 --- Inspections as they come in from the field, one offline batch at a time.
 --
 -- A device may send a batch again, whole or in part, as often as it likes: the id it made is unique here, so a known
--- item is only counted as replayed. An item that breaks a rule is refused with the reason; the others stand.
+-- item is only counted as repeated. An item that breaks a rule is refused with the reason; the others stand.
+-- (`replayed` would be the obvious word, but that is the host's mark on a whole reply sent again for its idem key.)
 local series = require "muster.series"
 local calendar = require "muster.calendar"
 local batch = require "inspect.batch"
@@ -48,12 +49,12 @@ local function insert(call, device, item, found, hash)
     device, item.checklist, item.ver)
 end
 
---- Take one item. Returns "accepted" and its finding numbers, "replayed", or nil and the rule it breaks.
+--- Take one item. Returns "accepted" and its finding numbers, "repeated", or nil and the rule it breaks.
 local function take(call, device, item)
   local hash = batch.hash(call, item)
   local known = type(item) == "table" and type(item.id) == "string"
     and call.db:row("SELECT id, hash, state FROM inspect_inspection WHERE client_id = ?", item.id)
-  if known and known.hash == hash then return "replayed" end
+  if known and known.hash == hash then return "repeated" end
   if known and known.state ~= "draft" then return nil, "inspect.item_dup" end
   local found, rule = batch.check(call, item)
   if not found then return nil, rule end
@@ -64,7 +65,7 @@ end
 
 commands["inspect.sync"] = {
   mode = "write", args = { "batch:json(400000)", "device:text(60)?" },
-  returns = "{accepted:int, replayed:int, refused:[{index:int, id:text, code:text, rule:text, text:text}],"
+  returns = "{accepted:int, repeated:int, refused:[{index:int, id:text, code:text, rule:text, text:text}],"
     .. " findings:[text]}",
   timeout_ms = 2000,
   summary = { en = "Take in a batch of inspections made offline; each item stands or falls alone.",
@@ -77,7 +78,7 @@ commands["inspect.sync"] = {
       call:fail("ARG", { rule = "inspect.batch", arg = "batch" }, "a batch is an array of 1 to %d inspections",
         MAX_ITEMS)
     end
-    local out = { accepted = 0, replayed = 0, refused = {}, findings = {} }
+    local out = { accepted = 0, repeated = 0, refused = {}, findings = {} }
     for i, item in ipairs(items) do
       local result, more = take(call, device, item)
       if result then

@@ -118,10 +118,10 @@ local function failed_of(sites, week, failed)
   return list
 end
 
-local function check_sync(reply, accepted, replayed)
-  if reply.accepted ~= accepted or reply.replayed ~= replayed or #reply.refused ~= 0 then
-    error(string.format("a batch came back as %s, not %d accepted and %d replayed", muster.json.encode(reply), accepted,
-      replayed), 0)
+local function check_sync(reply, accepted, repeated)
+  if reply.accepted ~= accepted or reply.repeated ~= repeated or #reply.refused ~= 0 then
+    error(string.format("a batch came back as %s, not %d accepted and %d repeated", muster.json.encode(reply), accepted,
+      repeated), 0)
   end
 end
 

@@ -1,4 +1,4 @@
---- Sends commands as several users over several connections, and keeps the books: sent, replayed, refused as foreseen.
+--- Sends commands as several users over several connections, and keeps the books: sent, written, refused as foreseen.
 --
 -- Every write bears an idem key made of its own name, so that a second play of the same data folder is answered from
 -- what is stored. A refusal is stored nowhere: it is asked for again and has to come again.
@@ -14,10 +14,17 @@ function sender.job(key, at, command, args, more)
   return { command, args, lane = more.lane, expect = more.expect }
 end
 
+--- The newest row of the audit chain: every accepted write has added one, a replayed one none.
+local function audit_rows(admin)
+  local newest = admin:call("audit.tail", { limit = 1 })[1]
+  return newest and newest.id or 0
+end
+
 --- `admin`: the administrator's connection; `total`: how many commands are to come, for the progress bar.
 function sender.new(admin, total)
   return setmetatable({ admin = { admin }, users = {}, tokens = {}, label = "article-" .. muster.now(),
-    progress = muster.progress("the article", total), sent = 0, replayed = 0, refused = 0, signed = 0 }, sender)
+    progress = muster.progress("the article", total), sent = 0, marked = 0, refused = 0, rows = audit_rows(admin) },
+    sender)
 end
 
 --- The connections of a user, opened on first use with a token made for this run.
@@ -27,7 +34,6 @@ function sender:conns(user, count)
   if not list then
     local reply = self.admin[1]:call("user.token", { name = user, label = self.label })
     self.tokens[#self.tokens + 1] = user
-    self.signed = self.signed + 1
     list = {}
     self.users[user] = list
     for i = 1, count or 1 do
@@ -37,8 +43,11 @@ function sender:conns(user, count)
   return list
 end
 
---- Take the tokens of this run back.
+--- Take the tokens of this run back, and close the books: `written` writes were new, `replayed` were answered from
+-- what is stored. (`marked` of them were marked so: a reply that is no map has no room for a mark.)
 function sender:leave()
+  self.written = audit_rows(self.admin[1]) - self.rows - #self.tokens
+  self.replayed = self.sent - self.refused - self.written
   for _, user in ipairs(self.tokens) do
     for _, conn in ipairs(self.users[user] or {}) do conn:close() end
     self.admin[1]:try("user.token.revoke", { name = user, label = self.label })
@@ -71,7 +80,7 @@ function sender:took(job, value, err, meta)
     error(string.format("%s\n  should have been refused with %s, but was accepted", describe(job), job.expect), 0)
   end
   if err then self.refused = self.refused + 1 end
-  if meta and meta.replayed then self.replayed = self.replayed + 1 end
+  if meta and meta.replayed then self.marked = self.marked + 1 end
   job.reply, job.err = value, err
 end
 
