@@ -1,7 +1,8 @@
 #!/bin/sh
 # with_server.sh MUSTER [SERVE-OPTIONS --] COMMAND…
-# Runs COMMAND beside a fresh server: a new data folder, a free port, MUSTER_DATA and MUSTER_PORT in its environment. Ends the server with
-# SIGTERM and fails if COMMAND failed, the server's exit status is not 0, or a sanitizer reported. WITH_SERVER_SECONDS bounds COMMAND.
+# Runs COMMAND beside a fresh server: a new data folder, a free port, MUSTER_DATA, MUSTER_PORT, MUSTER_SERVER_PID and
+# MUSTER_SERVER_LOG in its environment. Ends the server with SIGTERM and fails if COMMAND failed, the server's exit status is
+# not 0, or a sanitizer reported. WITH_SERVER_SECONDS bounds COMMAND.
 set -eu
 
 muster=$1
@@ -58,7 +59,8 @@ status=0
 timeout -k 5 "${WITH_SERVER_SECONDS:-170}" "$@" || status=$?
 [ "$status" != 124 ] || echo "with_server: the command ran out of time" >&2
 
-kill -TERM "$server" 2>/dev/null || true
+# A second SIGTERM means "at once": a command that has asked the server to stop itself shall see the first one through.
+grep -q ' draining ' "$log" || kill -TERM "$server" 2>/dev/null || true
 tries=0
 while alive "$server" && [ "$tries" -lt 600 ]; do
   tries=$((tries + 1))
