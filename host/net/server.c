@@ -115,17 +115,29 @@ static void expire(struct server *s, enum conn_state state, int64_t after_ms)
     }
 }
 
-static void do_later(struct server *s)
+/* Move the connections whose time has come to a list of their own: what they do may take others out of either list. */
+static void take_due(struct server *s, struct list *due)
 {
     uint64_t now = uv_now(s->loop);
-    for (struct list *l = s->later.next; l != &s->later;) {
-        struct conn *c = list_entry(l, struct conn, later);
-        l = l->next;
-        if (c->due_ms > now)
-            continue;
-        void (*due)(struct conn *) = c->due;
+    for (struct list *l = s->later.next, *next; l != &s->later; l = next) {
+        next = l->next;
+        if (list_entry(l, struct conn, later)->due_ms <= now) {
+            list_remove(l);
+            list_push_back(due, l);
+        }
+    }
+}
+
+static void do_later(struct server *s)
+{
+    struct list due;
+    list_init(&due);
+    take_due(s, &due);
+    while (!list_empty(&due)) {
+        struct conn *c = list_entry(due.next, struct conn, later);
+        void (*act)(struct conn *) = c->due;
         conn_later(c, 0, NULL);
-        due(c);
+        act(c);
         conn_read(c);
     }
 }

@@ -108,14 +108,22 @@ static void submit(struct conn *c)
         conn_go_on(c);
 }
 
+/* The first that waits only for a place, or NULL. */
+static struct conn *next_waiting(const struct server *s)
+{
+    for (const struct list *l = s->later.next; l != &s->later; l = l->next) {
+        struct conn *c = list_entry(l, struct conn, later);
+        if (c->due == submit && wait_ms(c) == 0)
+            return c;
+    }
+    return NULL;
+}
+
 void sign_in_next(struct server *s)
 {
-    for (struct list *l = s->later.next; l != &s->later && s->passwords < PASSWORDS_MOST;) {
-        struct conn *c = list_entry(l, struct conn, later);
-        l = l->next;
-        if (c->due == submit && wait_ms(c) == 0)
-            submit(c);
-    }
+    struct conn *c;
+    while (s->passwords < PASSWORDS_MOST && (c = next_waiting(s)) != NULL)
+        submit(c); /* it leaves the list, whatever comes of it */
 }
 
 static void begin(struct conn *c, enum signing signing, struct slice user, struct slice secret)
@@ -123,6 +131,8 @@ static void begin(struct conn *c, enum signing signing, struct slice user, struc
     struct slice words[] = {user, secret};
     feed_prepare(c, RUN_PASSWORD, MODE_READ);
     run_add(c->run, NULL, words, 2);
+    /* The message is parsed for good; its bytes are the connection's or the server's own, and not constant. */
+    explicit_bzero((char *)(uintptr_t)secret.data, secret.len);
     c->signing = signing;
     submit(c);
 }
