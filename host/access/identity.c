@@ -145,6 +145,8 @@ static void add_grants(struct identity *id, struct cursor *c)
     cursor_value(c, 3, &path);
     if (unit.type == VALUE_TEXT && path.type != VALUE_TEXT)
         return; /* the unit is gone, and with it the right */
+    if (patterns.s.len == 0)
+        return;
     const char *at = patterns.s.data, *end = at + patterns.s.len;
     while (at < end) {
         const char *blank = memchr(at, ' ', (size_t)(end - at));

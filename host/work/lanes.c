@@ -41,7 +41,7 @@ static int migrate_all(struct lane *lane, struct err *err)
         int n = registry_migrations(registry, plugins[i]->name, &list);
         rv = migrate(s, plugins[i]->name, list, n, err);
         if (rv > 0)
-            log_info("work", "%s: %d migrations applied", plugins[i]->name, rv);
+            log_info("work", "%s: migrations applied: %d", plugins[i]->name, rv);
     }
     return rv < 0 ? rv : 0;
 }

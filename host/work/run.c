@@ -60,5 +60,7 @@ void run_add(struct run *run, const struct command *command, const struct slice 
 
 struct slice run_word(const struct run *run, int index)
 {
+    if (run->words[index].len == 0)
+        return SLICE(""); /* there may be no bytes at all */
     return (struct slice){run->bytes.data + run->words[index].at, run->words[index].len};
 }
