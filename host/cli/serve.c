@@ -72,10 +72,17 @@ enum { OPT_CHECK = 1000, OPT_PRINT_CONFIG, OPT_FAULTS, OPT_AMNESIA, OPT_UNSAFE_S
 static bool take_test_option(struct serve *s, int option, const char *value)
 {
     switch (option) {
-    case OPT_FAULTS: s->faults = value; break;
-    case OPT_AMNESIA: s->amnesia = true; break;
-    case OPT_UNSAFE_SQL: s->unsafe_sql = true; break;
-    default: return false;
+    case OPT_FAULTS:
+        s->faults = value;
+        break;
+    case OPT_AMNESIA:
+        s->amnesia = true;
+        break;
+    case OPT_UNSAFE_SQL:
+        s->unsafe_sql = true;
+        break;
+    default:
+        return false;
     }
     return testing();
 }
@@ -84,30 +91,51 @@ static bool take_test_option(struct serve *s, int option, const char *value)
 static int parse(struct serve *s, int argc, char **argv)
 {
     static const struct option options[] = {
-        {"data", required_argument, NULL, 'd'},       {"config", required_argument, NULL, 'c'},
-        {"host", required_argument, NULL, 'H'},       {"port", required_argument, NULL, 'p'},
-        {"plugins", required_argument, NULL, 'P'},    {"check", no_argument, NULL, OPT_CHECK},
-        {"print-config", no_argument, NULL, OPT_PRINT_CONFIG}, {"help", no_argument, NULL, 'h'},
-        {"faults", required_argument, NULL, OPT_FAULTS}, {"amnesia", no_argument, NULL, OPT_AMNESIA},
-        {"unsafe-sql", no_argument, NULL, OPT_UNSAFE_SQL}, {NULL, 0, NULL, 0},
+        {"data", required_argument, NULL, 'd'},
+        {"config", required_argument, NULL, 'c'},
+        {"host", required_argument, NULL, 'H'},
+        {"port", required_argument, NULL, 'p'},
+        {"plugins", required_argument, NULL, 'P'},
+        {"check", no_argument, NULL, OPT_CHECK},
+        {"print-config", no_argument, NULL, OPT_PRINT_CONFIG},
+        {"help", no_argument, NULL, 'h'},
+        {"faults", required_argument, NULL, OPT_FAULTS},
+        {"amnesia", no_argument, NULL, OPT_AMNESIA},
+        {"unsafe-sql", no_argument, NULL, OPT_UNSAFE_SQL},
+        {NULL, 0, NULL, 0},
     };
     s->port = -1;
     opterr = 0;
     optind = 0;
     for (int c; (c = getopt_long(argc, argv, ":h", options, NULL)) != -1;) {
         switch (c) {
-        case 'd': s->data = optarg; break;
-        case 'c': s->config_path = optarg; break;
-        case 'H': s->host = optarg; break;
-        case 'P': s->plugins = optarg; break;
-        case OPT_CHECK: s->check = true; break;
-        case OPT_PRINT_CONFIG: s->print_config = true; break;
+        case 'd':
+            s->data = optarg;
+            break;
+        case 'c':
+            s->config_path = optarg;
+            break;
+        case 'H':
+            s->host = optarg;
+            break;
+        case 'P':
+            s->plugins = optarg;
+            break;
+        case OPT_CHECK:
+            s->check = true;
+            break;
+        case OPT_PRINT_CONFIG:
+            s->print_config = true;
+            break;
         case 'p':
             if (!parse_port(optarg, &s->port))
                 return cli_misuse("serve", "--port %s: a port is a number from 0 to 65535", optarg);
             break;
-        case 'h': fputs(manual, stdout); return 0;
-        case ':': return cli_misuse("serve", "%s needs a value", argv[optind - 1]);
+        case 'h':
+            fputs(manual, stdout);
+            return 0;
+        case ':':
+            return cli_misuse("serve", "%s needs a value", argv[optind - 1]);
         default:
             if (!take_test_option(s, c, optarg))
                 return cli_misuse("serve", "unknown option %s", argv[optind - 1]);
@@ -115,7 +143,9 @@ static int parse(struct serve *s, int argc, char **argv)
     }
     if (optind < argc)
         return cli_misuse("serve", "what is %s? serve takes options only", argv[optind]);
-    return s->data || s->print_config ? -1 : cli_misuse("serve", "which data folder? --data DIR, made by `muster init --data DIR`");
+    return s->data || s->print_config
+               ? -1
+               : cli_misuse("serve", "which data folder? --data DIR, made by `muster init --data DIR`");
 }
 
 static int print_config(void)
@@ -147,7 +177,8 @@ static int find_files(struct serve *s, struct err *err)
     if (rv == 0)
         rv = join(s->own_config, s->data, "config.lua", err);
     if (rv == 0 && access(s->db, R_OK | W_OK) != 0)
-        rv = err_set(err, ERR_IO, "%s cannot be read and written; `muster init --data %s` makes a data folder", s->db, s->data);
+        rv = err_set(err, ERR_IO, "%s cannot be read and written; `muster init --data %s` makes a data folder", s->db,
+                     s->data);
     if (rv == 0 && !s->config_path && access(s->own_config, R_OK) == 0)
         s->config_path = s->own_config;
     return rv;
@@ -199,25 +230,27 @@ static struct server_options server_options(struct serve *s)
         .port = s->port >= 0 ? s->port : c->port,
         .tls = tls_files(s),
         .registry = s->registry,
-        .lanes = {
-            .db_path = s->db,
-            .faults = s->faults,
-            .unsafe_sql = s->unsafe_sql,
-            .readers = c->readers,
-            .mailbox = c->mailbox,
-            .batch_commands = c->batch_commands,
-            .batch_ms = c->batch_ms,
-            .zone_min = c->zone_min,
-            .idem_keep_ms = (int64_t)c->idem_keep_days * 24 * 3600 * 1000,
-            .limits = {
-                .soft_bytes = (size_t)c->script_memory_mib << 20,
-                .grace_ms = c->script_grace_ms,
-                .reply_bytes = (size_t)c->reply_mib << 20,
-                .amnesia = s->amnesia,
+        .lanes =
+            {
+                .db_path = s->db,
+                .faults = s->faults,
+                .unsafe_sql = s->unsafe_sql,
+                .readers = c->readers,
+                .mailbox = c->mailbox,
+                .batch_commands = c->batch_commands,
+                .batch_ms = c->batch_ms,
+                .zone_min = c->zone_min,
+                .idem_keep_ms = (int64_t)c->idem_keep_days * 24 * 3600 * 1000,
+                .limits =
+                    {
+                        .soft_bytes = (size_t)c->script_memory_mib << 20,
+                        .grace_ms = c->script_grace_ms,
+                        .reply_bytes = (size_t)c->reply_mib << 20,
+                        .amnesia = s->amnesia,
+                    },
+                .limit_rows = s->rows,
+                .nlimit_rows = config_limit_rows(c, s->rows),
             },
-            .limit_rows = s->rows,
-            .nlimit_rows = config_limit_rows(c, s->rows),
-        },
         .limits = c->limits,
         .lines = (enum server_lines)c->lines,
         .drain_ms = c->drain_ms,
@@ -260,8 +293,8 @@ static int check_plugins(const struct serve *s, struct err *err)
         if (pending < 0)
             rv = pending;
         else
-            printf("plugin %s %s: %d commands, %d figures, %d of %d migrations to apply\n", plugins[i]->name, plugins[i]->version,
-                   plugins[i]->commands, plugins[i]->figures, pending, n);
+            printf("plugin %s %s: %d commands, %d figures, %d of %d migrations to apply\n", plugins[i]->name,
+                   plugins[i]->version, plugins[i]->commands, plugins[i]->figures, pending, n);
     }
     store_close(store);
     return rv;
@@ -333,8 +366,8 @@ static void raise_descriptors(const struct config *c)
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
     if (limit.rlim_max < (rlim_t)c->limits.connections + 64)
-        log_warn("serve", "the system allows %llu open files, too few for %d connections", (unsigned long long)limit.rlim_max,
-                 c->limits.connections);
+        log_warn("serve", "the system allows %llu open files, too few for %d connections",
+                 (unsigned long long)limit.rlim_max, c->limits.connections);
 }
 
 static int run(struct serve *s, struct err *err)
@@ -350,7 +383,8 @@ static int run(struct serve *s, struct err *err)
     if (rv == 0) {
         watch_signals(s, &loop);
         const char *colon = strchr(options.host, ':');
-        printf("muster: listening on %s%s%s:%d\n", colon ? "[" : "", options.host, colon ? "]" : "", server_port(s->server));
+        printf("muster: listening on %s%s%s:%d\n", colon ? "[" : "", options.host, colon ? "]" : "",
+               server_port(s->server));
         fflush(stdout);
         uv_run(&loop, UV_RUN_DEFAULT);
         server_free(s->server);

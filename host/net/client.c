@@ -46,7 +46,8 @@ static void set_info(struct conn *c, const struct message *m, struct buf *reply)
                    : intrinsic_word(m->args[2], "LIB-VER") ? &c->lib_version
                                                            : NULL;
     if (!field || !plain(m->args[3])) {
-        refuse(reply, ERR_ARG, "CLIENT SETINFO: LIB-NAME or LIB-VER and at most 64 printable characters without blanks");
+        refuse(reply, ERR_ARG,
+               "CLIENT SETINFO: LIB-NAME or LIB-VER and at most 64 printable characters without blanks");
         return;
     }
     set(field, m->args[3]);
@@ -81,19 +82,24 @@ static void describe(const struct conn *c, struct buf *out)
 {
     uint64_t now = uv_now(c->server->loop);
     bool handshake = c->state == CONN_HANDSHAKE;
-    buf_fmt(out, "id=%llu addr=%s name=%s age=%lld idle=%llu flags=N db=0 qbuf=%zu omem=%zu cmd=%s user=%s lib-name=%s lib-ver=%s "
-                 "resp=%d state=%s requests=%lld tls=%s\n",
-            (unsigned long long)c->id, c->address, or_empty(c->name), (long long)(clock_now_ms() - c->opened_ms) / 1000,
-            (unsigned long long)(now - c->active_ms) / 1000, handshake ? 0 : c->in.len, conn_waiting(c), c->last_command,
-            c->identity ? c->identity->name : "", or_empty(c->lib_name), or_empty(c->lib_version), c->proto,
-            c->state == CONN_READY ? "ready" : c->state == CONN_NEW ? "new" : handshake ? "handshake" : "closing",
-            (long long)c->requests, handshake || !c->tls ? "" : tls_session_version(c->tls));
+    buf_fmt(
+        out,
+        "id=%llu addr=%s name=%s age=%lld idle=%llu flags=N db=0 qbuf=%zu omem=%zu cmd=%s user=%s lib-name=%s lib-ver=%s "
+        "resp=%d state=%s requests=%lld tls=%s\n",
+        (unsigned long long)c->id, c->address, or_empty(c->name), (long long)(clock_now_ms() - c->opened_ms) / 1000,
+        (unsigned long long)(now - c->active_ms) / 1000, handshake ? 0 : c->in.len, conn_waiting(c), c->last_command,
+        c->identity ? c->identity->name : "", or_empty(c->lib_name), or_empty(c->lib_version), c->proto,
+        c->state == CONN_READY ? "ready"
+        : c->state == CONN_NEW ? "new"
+        : handshake            ? "handshake"
+                               : "closing",
+        (long long)c->requests, handshake || !c->tls ? "" : tls_session_version(c->tls));
 }
 
 static bool may_see(const struct conn *c, const struct conn *other)
 {
-    return c->identity && (c->identity->admin || other == c ||
-                           (other->identity && other->identity->user_id == c->identity->user_id));
+    return c->identity &&
+           (c->identity->admin || other == c || (other->identity && other->identity->user_id == c->identity->user_id));
 }
 
 static bool wanted(const struct conn *other, const struct message *m)
@@ -182,9 +188,11 @@ static const struct {
     int min, max; /* words after the subcommand */
     intrinsic_answer *answer;
 } subcommands[] = {
-    {"SETNAME", true, 1, 1, set_name},  {"SETINFO", true, 2, 2, set_info},       {"GETNAME", true, 0, 0, get_name},
-    {"ID", true, 0, 0, id},             {"LIST", false, 0, 1023, list},          {"INFO", false, 0, 0, info},
-    {"KILL", false, 1, 8, end_connection}, {"NO-EVICT", false, 1, 1, accept_only}, {"NO-TOUCH", false, 1, 1, accept_only},
+    {"SETNAME", true, 1, 1, set_name},      {"SETINFO", true, 2, 2, set_info},
+    {"GETNAME", true, 0, 0, get_name},      {"ID", true, 0, 0, id},
+    {"LIST", false, 0, 1023, list},         {"INFO", false, 0, 0, info},
+    {"KILL", false, 1, 8, end_connection},  {"NO-EVICT", false, 1, 1, accept_only},
+    {"NO-TOUCH", false, 1, 1, accept_only},
 };
 
 void client_answer(struct conn *c, const struct message *m, struct buf *reply)
@@ -196,7 +204,8 @@ void client_answer(struct conn *c, const struct message *m, struct buf *reply)
         if (words < subcommands[i].min || words > subcommands[i].max)
             refuse(reply, ERR_NOCOMMAND, "wrong number of arguments for 'client' command");
         else if (c->state != CONN_READY && !subcommands[i].early)
-            refuse(reply, ERR_NOAUTH, "Authentication required: AUTH user secret, or connect with a client certificate");
+            refuse(reply, ERR_NOAUTH,
+                   "Authentication required: AUTH user secret, or connect with a client certificate");
         else
             subcommands[i].answer(c, m, reply);
         return;

@@ -39,17 +39,17 @@ struct conn {
     bool reading, eof, handle_closed;
 
     /* bytes out */
-    struct buf out;          /* replies, not yet encrypted from out_at on */
+    struct buf out; /* replies, not yet encrypted from out_at on */
     size_t out_at;
-    struct buf sending;      /* encrypted, being written from sending_at on */
+    struct buf sending; /* encrypted, being written from sending_at on */
     size_t sending_at;
     int proto;
-    bool writing, full;      /* full: parsing waits until the output has drained */
+    bool writing, full; /* full: parsing waits until the output has drained */
     uint64_t slow_since_ms;
 
     /* requests */
-    struct run *run;         /* being filled, away, or kept for the next time */
-    bool away, held;         /* held: a sign-in waits for its time */
+    struct run *run; /* being filled, away, or kept for the next time */
+    bool away, held; /* held: a sign-in waits for its time */
     struct identity *identity;
     enum signing signing;
     int hello_proto;
@@ -60,8 +60,8 @@ struct conn {
     void (*due)(struct conn *c);
 
     /* who is it */
-    char address[64];        /* "127.0.0.1:50000", "[::1]:50000" */
-    char place[48];          /* the address alone, IPv6 cut to its /64: who waits after failed sign-ins */
+    char address[64]; /* "127.0.0.1:50000", "[::1]:50000" */
+    char place[48];   /* the address alone, IPv6 cut to its /64: who waits after failed sign-ins */
     bool loopback, surplus;
     char *name, *lib_name, *lib_version;
     int64_t opened_ms;
@@ -89,14 +89,14 @@ void conn_release(struct conn *c);
 void conn_later(struct conn *c, uint64_t ms, void (*due)(struct conn *c));
 
 /* -- bytes: conn_io.c -- */
-void conn_read(struct conn *c);                             /* start or stop reading, whichever is right now */
-void conn_input(struct conn *c, struct slice encrypted);    /* decrypt and go on with the requests */
-void conn_go_on(struct conn *c);                            /* what stopped parsing is over */
-void conn_touch(struct conn *c);                            /* flush it at the end of this callback */
+void conn_read(struct conn *c);                          /* start or stop reading, whichever is right now */
+void conn_input(struct conn *c, struct slice encrypted); /* decrypt and go on with the requests */
+void conn_go_on(struct conn *c);                         /* what stopped parsing is over */
+void conn_touch(struct conn *c);                         /* flush it at the end of this callback */
 void conn_flush(struct conn *c);
-size_t conn_waiting(const struct conn *c);                  /* bytes of output not yet taken by the kernel */
+size_t conn_waiting(const struct conn *c); /* bytes of output not yet taken by the kernel */
 /* Render one canonical reply for this client; a client that lets the hard limit fill up is cut. */
 void conn_reply(struct conn *c, struct slice canonical);
-void conn_refuse(struct conn *c, const struct err *err);    /* an error reply */
+void conn_refuse(struct conn *c, const struct err *err); /* an error reply */
 
 #endif

@@ -156,7 +156,8 @@ static void cut(struct conn *c, const char *which)
     struct server *s = c->server;
     s->stats.cut++;
     if (server_rarely(s, &s->said_cut))
-        log_warn("net", "cut %s, which does not read its replies: %zu bytes wait (%s)", c->address, conn_waiting(c), which);
+        log_warn("net", "cut %s, which does not read its replies: %zu bytes wait (%s)", c->address, conn_waiting(c),
+                 which);
     conn_close(c);
 }
 

@@ -58,8 +58,9 @@ static int for_all(const struct conn *c, describe *each, struct reply *r)
 static const char *type_word(const struct arg *arg)
 {
     static const char *const words[] = {
-        [ARG_TEXT] = "TEXT", [ARG_INT] = "INT",   [ARG_BOOL] = "BOOL", [ARG_FEN] = "FEN",   [ARG_DATE] = "YYYY-MM-DD",
-        [ARG_INSTANT] = "TIME", [ARG_UNIT] = "UNIT", [ARG_ENUM] = "WORD", [ARG_JSON] = "JSON", [ARG_BLOB] = "BYTES",
+        [ARG_TEXT] = "TEXT",       [ARG_INT] = "INT",      [ARG_BOOL] = "BOOL", [ARG_FEN] = "FEN",
+        [ARG_DATE] = "YYYY-MM-DD", [ARG_INSTANT] = "TIME", [ARG_UNIT] = "UNIT", [ARG_ENUM] = "WORD",
+        [ARG_JSON] = "JSON",       [ARG_BLOB] = "BYTES",
     };
     return words[arg->type];
 }
@@ -285,6 +286,7 @@ void docs_answer(struct conn *c, const struct message *m, struct buf *reply)
     else if (known)
         err_set(&err, ERR_TOOBIG, "the answer is over 8 MiB; ask for fewer commands");
     else
-        err_set(&err, ERR_NOCOMMAND, "wrong use of COMMAND; there are COUNT, LIST [FILTERBY PATTERN p], INFO [command …], DOCS [command …]");
+        err_set(&err, ERR_NOCOMMAND,
+                "wrong use of COMMAND; there are COUNT, LIST [FILTERBY PATTERN p], INFO [command …], DOCS [command …]");
     reply_error(reply, &err);
 }

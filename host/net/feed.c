@@ -37,8 +37,8 @@ void feed_prepare(struct conn *c, enum run_kind kind, enum mode mode)
 {
     struct server *s = c->server;
     struct run *r = c->run;
-    if (r && (r->kind != RUN_COMMANDS || kind != RUN_COMMANDS || r->registry != s->registry ||
-              r->identity != c->identity)) {
+    if (r &&
+        (r->kind != RUN_COMMANDS || kind != RUN_COMMANDS || r->registry != s->registry || r->identity != c->identity)) {
         run_free(r);
         r = NULL;
     }
@@ -71,7 +71,8 @@ static void answer_busy(struct conn *c, int code)
 {
     struct err err = {0};
     if (code == ERR_BUSY)
-        err_rule(&err, ERR_BUSY, "busy.queue", NULL, "the queue of this kind of command is full; send it again in a moment");
+        err_rule(&err, ERR_BUSY, "busy.queue", NULL,
+                 "the queue of this kind of command is full; send it again in a moment");
     else
         err_rule(&err, ERR_BUSY, "busy.stopping", NULL, "the server is stopping; send it again when it is back");
     for (int i = 0; i < c->run->nrequests; i++)
@@ -174,9 +175,11 @@ static bool choose(struct conn *c, char first)
     enum codec_form form = codec_choose(first);
     if (form == CODEC_NONE) {
         err_rule(&err, ERR_PROTO, "proto.first_byte", NULL,
-                 "a connection begins with '*' (RESP) or a letter (a plain line), not with byte 0x%02x", (unsigned char)first);
+                 "a connection begins with '*' (RESP) or a letter (a plain line), not with byte 0x%02x",
+                 (unsigned char)first);
     } else if (form == CODEC_LINE && (s->lines == LINES_OFF || (s->lines == LINES_LOCAL && !c->loopback))) {
-        err_rule(&err, ERR_PROTO, "proto.lines", NULL, "plain lines are not accepted here; use a RESP client, such as redis-cli --tls");
+        err_rule(&err, ERR_PROTO, "proto.lines", NULL,
+                 "plain lines are not accepted here; use a RESP client, such as redis-cli --tls");
     } else {
         c->form = form;
         return true;
@@ -209,8 +212,8 @@ static void refuse_early(struct conn *c, const struct message *m)
         refuse_unknown(c, m);
     } else {
         struct err err = {0};
-        err_rule(&err, ERR_NOPERM, "access.command", NULL, "no role of %s allows %s; acl.why explains it", c->identity->name,
-                 command->name);
+        err_rule(&err, ERR_NOPERM, "access.command", NULL, "no role of %s allows %s; acl.why explains it",
+                 c->identity->name, command->name);
         conn_refuse(c, &err);
     }
     conn_finish(c);
@@ -273,7 +276,8 @@ static enum step answer(struct conn *c, const struct intrinsic *i, const struct 
         refuse_unknown(c, m);
     } else if (args < i->min_args || args > i->max_args) {
         struct err err = {0};
-        err_set(&err, ERR_NOCOMMAND, "wrong number of arguments for '%s' command; usage: %s %s", i->name, i->name, i->usage);
+        err_set(&err, ERR_NOCOMMAND, "wrong number of arguments for '%s' command; usage: %s %s", i->name, i->name,
+                i->usage);
         conn_refuse(c, &err);
     } else {
         buf_clear(reply);
@@ -309,8 +313,8 @@ static enum step dispatch(struct conn *c, const struct message *m, size_t bytes)
 
 static enum step next(struct conn *c)
 {
-    if (c->away || c->held || c->full || c->state >= CONN_FINISHING || c->state == CONN_HANDSHAKE || unparsed(c).len == 0 ||
-        c->server->draining)
+    if (c->away || c->held || c->full || c->state >= CONN_FINISHING || c->state == CONN_HANDSHAKE ||
+        unparsed(c).len == 0 || c->server->draining)
         return STEP_STOP;
     if (c->form == CODEC_NONE && !choose(c, unparsed(c).data[0]))
         return STEP_STOP;

@@ -168,8 +168,9 @@ void config_answer(struct conn *c, const struct message *m, struct buf *reply)
     struct err err = {0};
     struct reply r;
     if (!intrinsic_word(m->args[1], "GET") || m->nargs != 3 || m->args[2].len > 64) {
-        err_rule(&err, ERR_POLICY, "config.read_only", NULL,
-                 "CONFIG GET pattern shows the listener's limits; settings are changed in the configuration file and taken up on SIGHUP");
+        err_rule(
+            &err, ERR_POLICY, "config.read_only", NULL,
+            "CONFIG GET pattern shows the listener's limits; settings are changed in the configuration file and taken up on SIGHUP");
         reply_error(reply, &err);
         return;
     }

@@ -31,12 +31,12 @@ void intrinsic_ok(struct buf *reply);
 /* sign_in.c */
 intrinsic_answer sign_in_hello, sign_in_auth, sign_in_reset;
 void sign_in_certificate(struct conn *c);
-void sign_in_deliver(struct conn *c);      /* the sign-in of c->run is decided */
-void sign_in_next(struct server *s);       /* a place at the lanes is free: those that wait may go */
+void sign_in_deliver(struct conn *c); /* the sign-in of c->run is decided */
+void sign_in_next(struct server *s);  /* a place at the lanes is free: those that wait may go */
 
 /* the others */
-intrinsic_answer client_answer;            /* client.c */
+intrinsic_answer client_answer;              /* client.c */
 intrinsic_answer info_answer, config_answer; /* info.c */
-intrinsic_answer docs_answer;              /* docs.c */
+intrinsic_answer docs_answer;                /* docs.c */
 
 #endif

@@ -35,8 +35,10 @@ int listener_open(struct server *s, const char *host, int port, struct err *err)
     if (strcmp(host, "localhost") == 0)
         host = "127.0.0.1";
     if (parse_address(host, port, &address) != 0)
-        return err_set(err, ERR_ARG, "listen on %s: not an IPv4 or IPv6 address; 127.0.0.1 is this machine alone, 0.0.0.0 every interface",
-                       host);
+        return err_set(
+            err, ERR_ARG,
+            "listen on %s: not an IPv4 or IPv6 address; 127.0.0.1 is this machine alone, 0.0.0.0 every interface",
+            host);
     /* libuv sets SO_REUSEADDR itself, and reports an address in use when listening. */
     int rv = uv_tcp_bind(&s->listener, (struct sockaddr *)&address, 0);
     if (rv == 0)

@@ -31,9 +31,9 @@ struct rarely {
 struct server {
     uv_loop_t *loop;
     uv_tcp_t listener;
-    uv_async_t wake;  /* finished runs wait in the lanes' mailbox */
-    uv_timer_t tick;  /* one for all deadlines */
-    uv_idle_t again;  /* runs while some connection has more to flush at once */
+    uv_async_t wake; /* finished runs wait in the lanes' mailbox */
+    uv_timer_t tick; /* one for all deadlines */
+    uv_idle_t again; /* runs while some connection has more to flush at once */
     uv_work_t stopping;
     int port, handles;
 
@@ -42,7 +42,7 @@ struct server {
     struct registry *registry;
     struct lanes *lanes;
     struct server_limits limits;
-    struct wire_limits wire[2]; /* before, after sign-in */
+    struct wire_limits wire[2];              /* before, after sign-in */
     struct limit_row limit_rows[LIMIT_ROWS]; /* as they were at the start: lanes read them */
     enum server_lines lines;
     int drain_ms;
@@ -50,22 +50,22 @@ struct server {
     uint64_t drain_since_ms;
     int64_t started_ms;
 
-    struct list conns;                 /* all of them, oldest first */
-    struct list state[CONN_STATES];    /* by state, by time of entering it (READY: of the last request) */
-    struct list dirty;                 /* something to flush at the end of this callback */
-    struct list more;                  /* something to go on with in the next iteration (same link as dirty) */
-    struct list later;                 /* something to do at a time, see conn_later */
-    struct list slow;                  /* output that the client does not take, by time since when */
-    int count, open;                   /* structs, and handles not yet closed */
-    int surplus;                       /* connections over the cap that are told so */
+    struct list conns;              /* all of them, oldest first */
+    struct list state[CONN_STATES]; /* by state, by time of entering it (READY: of the last request) */
+    struct list dirty;              /* something to flush at the end of this callback */
+    struct list more;               /* something to go on with in the next iteration (same link as dirty) */
+    struct list later;              /* something to do at a time, see conn_later */
+    struct list slow;               /* output that the client does not take, by time since when */
+    int count, open;                /* structs, and handles not yet closed */
+    int surplus;                    /* connections over the cap that are told so */
     uint64_t last_id;
 
     struct handshakes handshakes;
     struct throttle addresses, users;
-    int passwords;                     /* sign-ins by secret that are at a lane */
+    int passwords; /* sign-ins by secret that are at a lane */
 
-    struct message message;            /* the one being parsed */
-    struct buf reply;                  /* the canonical reply being written */
+    struct message message; /* the one being parsed */
+    struct buf reply;       /* the canonical reply being written */
     struct net_stats stats;
     struct rarely said_http, said_full, said_sign_in, said_cut;
     char read[READ_BYTES];

@@ -4,8 +4,14 @@
 
 #include "base/buf.h"
 
-enum { THROTTLE_SETS = 256, THROTTLE_WAYS = 4, THROTTLE_KEY = 48, THROTTLE_FIRST_MS = 250, THROTTLE_MOST_MS = 8000,
-       THROTTLE_FORGET_MS = 600000 };
+enum {
+    THROTTLE_SETS = 256,
+    THROTTLE_WAYS = 4,
+    THROTTLE_KEY = 48,
+    THROTTLE_FIRST_MS = 250,
+    THROTTLE_MOST_MS = 8000,
+    THROTTLE_FORGET_MS = 600000
+};
 
 struct throttle_entry {
     unsigned char key[THROTTLE_KEY]; /* a longer name keeps its end only in the hash that chose the set */

@@ -39,8 +39,8 @@ static void lines_are_answered_and_checked(void **state)
         struct slice bytes;
         const char *answer;
     } bad[] = {
-        {{"PING \0\r\n", 8}, "-PROTO"},       {{"PING \xff\r\n", 8}, "-PROTO"}, {{"echo \"x\r\n", 9}, "-PROTO"},
-        {{"\0\0\0", 3}, "-PROTO"},            {{"{}\n", 3}, "-PROTO"},          {{"\x16\x03\x01", 3}, "-PROTO"},
+        {{"PING \0\r\n", 8}, "-PROTO"}, {{"PING \xff\r\n", 8}, "-PROTO"}, {{"echo \"x\r\n", 9}, "-PROTO"},
+        {{"\0\0\0", 3}, "-PROTO"},      {{"{}\n", 3}, "-PROTO"},          {{"\x16\x03\x01", 3}, "-PROTO"},
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
         p = peer_open(&house, house.alice);
@@ -56,7 +56,8 @@ static void lines_are_answered_and_checked(void **state)
 static void http_is_not_answered(void **state)
 {
     (void)state;
-    static const char *const requests[] = {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "POST / HTTP/1.0\r\n\r\n", "Host: x\r\n"};
+    static const char *const requests[] = {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "POST / HTTP/1.0\r\n\r\n",
+                                           "Host: x\r\n"};
     house_build(&house);
     start();
     for (size_t i = 0; i < 3; i++) {
@@ -122,7 +123,8 @@ static void connection_cap_is_told(void **state)
     house_build(&house);
     house.options.limits.connections = 2;
     start();
-    struct peer a = peer_open(&house, house.alice), b = peer_open(&house, house.alice), c = peer_open(&house, house.alice);
+    struct peer a = peer_open(&house, house.alice), b = peer_open(&house, house.alice),
+                c = peer_open(&house, house.alice);
     assert_true(peer_expect(&c, "-LIMIT limit.connections"));
     assert_true(peer_closed_after(&c, 3000) >= 0);
     assert_true(peer_say(&a, "PING\r\n") && peer_expect(&a, "+PONG\r\n"));
@@ -201,7 +203,8 @@ static void reader_that_never_reads_is_cut(void **state)
     while (sent < 64u << 20 && peer_send(&lazy, (struct slice){request, (size_t)head + 60002}, 500))
         sent += 60000;
     assert_true(sent < 64u << 20);
-    assert_true(peer_say(&other, "*2\r\n$4\r\nINFO\r\n$7\r\nclients\r\n") && peer_expect(&other, "output_waiting_bytes:"));
+    assert_true(peer_say(&other, "*2\r\n$4\r\nINFO\r\n$7\r\nclients\r\n") &&
+                peer_expect(&other, "output_waiting_bytes:"));
     assert_true(strtol(buf_cstr(&other.plain), NULL, 10) < 1024 * 1024);
     for (int tries = 0; tries < 40; tries++) {
         usleep(100000);
@@ -294,11 +297,16 @@ static void start_fails_cleanly(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lines_are_answered_and_checked), cmocka_unit_test(http_is_not_answered),
-        cmocka_unit_test(long_lines_end),                 cmocka_unit_test(lines_can_be_off),
-        cmocka_unit_test(connection_cap_is_told),         cmocka_unit_test(deadlines_end_strangers),
-        cmocka_unit_test(idle_connections_end),           cmocka_unit_test(reader_that_never_reads_is_cut),
-        cmocka_unit_test(drain_says_goodbye),             cmocka_unit_test(reload_takes_new_certificates),
+        cmocka_unit_test(lines_are_answered_and_checked),
+        cmocka_unit_test(http_is_not_answered),
+        cmocka_unit_test(long_lines_end),
+        cmocka_unit_test(lines_can_be_off),
+        cmocka_unit_test(connection_cap_is_told),
+        cmocka_unit_test(deadlines_end_strangers),
+        cmocka_unit_test(idle_connections_end),
+        cmocka_unit_test(reader_that_never_reads_is_cut),
+        cmocka_unit_test(drain_says_goodbye),
+        cmocka_unit_test(reload_takes_new_certificates),
         cmocka_unit_test(start_fails_cleanly),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -52,14 +52,16 @@ static inline void house_plugin(struct house *h)
     snprintf(dir, sizeof(dir), "%s/probe", h->plugins);
     if (mkdir(h->plugins, 0700) != 0 || mkdir(dir, 0700) != 0)
         abort();
-    house_write(dir, "manifest.lua", "return { name = \"probe\", version = \"1.0.0\", api = 1, summary = \"Probe.\", requires = {} }\n");
-    house_write(dir, "init.lua",
-                "return { commands = {\n"
-                "  [\"probe.say\"] = { mode = \"read\", args = { \"text:text\" }, returns = \"text\", summary = \"Say.\",\n"
-                "    run = function(_, text) return text end },\n"
-                "  [\"probe.put\"] = { mode = \"write\", args = { \"text:text\" }, returns = \"text\", summary = \"Put.\",\n"
-                "    run = function(_, text) return text end },\n"
-                "} }\n");
+    house_write(dir, "manifest.lua",
+                "return { name = \"probe\", version = \"1.0.0\", api = 1, summary = \"Probe.\", requires = {} }\n");
+    house_write(
+        dir, "init.lua",
+        "return { commands = {\n"
+        "  [\"probe.say\"] = { mode = \"read\", args = { \"text:text\" }, returns = \"text\", summary = \"Say.\",\n"
+        "    run = function(_, text) return text end },\n"
+        "  [\"probe.put\"] = { mode = \"write\", args = { \"text:text\" }, returns = \"text\", summary = \"Put.\",\n"
+        "    run = function(_, text) return text end },\n"
+        "} }\n");
 }
 
 /* Everything but the server; its options may still be changed. */
@@ -86,7 +88,8 @@ static inline void house_build(struct house *h)
     pki_must(registry_load(&sources, 1, &h->registry, &err), &err);
     h->options = (struct server_options){
         .host = "127.0.0.1",
-        .tls = {pki_path(&h->pki, "ca.pem", h->ca), pki_path(&h->pki, "server.pem", h->cert), pki_path(&h->pki, "server.key", h->key)},
+        .tls = {pki_path(&h->pki, "ca.pem", h->ca), pki_path(&h->pki, "server.pem", h->cert),
+                pki_path(&h->pki, "server.key", h->key)},
         .registry = h->registry,
         .lanes = {.db_path = h->db},
         .lines = LINES_LOCAL,
@@ -168,7 +171,8 @@ struct peer {
 
 static inline int peer_dial(const struct house *h)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)server_port(h->server)),
+    struct sockaddr_in a = {.sin_family = AF_INET,
+                            .sin_port = htons((uint16_t)server_port(h->server)),
                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a)) != 0)
