@@ -196,7 +196,7 @@ commands["fund.remittance.list"] = {
   run = function(call, fund, state)
     common.own_fund(call, fund)
     local rows = call.db:rows([[SELECT no FROM fund_remittance WHERE fund = ? AND state = coalesce(?, state)
-      ORDER BY no LIMIT 500]], fund, state)
+      ORDER BY at, no LIMIT 500]], fund, state)
     for i, row in ipairs(rows) do rows[i] = show_remittance(call, row.no) end
     return rows
   end,

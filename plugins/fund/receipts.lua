@@ -10,12 +10,12 @@ local commands = {}
 local RECEIPT = "{no:text, gift:text, donor_name:text, amount_fen:fen, words:text, ref:text, state:text, " ..
   "copy_of:text, copies:int, reason:text, at:instant, rev:int}"
 local SELECT = [[SELECT r.no, g.no AS gift, g.donor_name, r.amount_fen, r.ref, r.state, r.copy_of, r.copies, r.reason,
-  r.at, r.rev, r.gift AS gift_id, m.path FROM fund_receipt r JOIN fund_gift g ON g.id = r.gift
+  r.at, r.rev, r.gift AS gift_id, r.year, r.seq, m.path FROM fund_receipt r JOIN fund_gift g ON g.id = r.gift
   JOIN muster_unit m ON m.code = g.unit ]]
 
 local function finish(row)
   row.words = money.words(row.amount_fen)
-  row.gift_id, row.path = nil, nil
+  row.gift_id, row.year, row.seq, row.path = nil, nil, nil, nil
   return row
 end
 
@@ -117,10 +117,10 @@ commands["fund.receipt.list"] = {
     ["zh-CN"] = "收据列表（含作废）" },
   run = function(call, fund, state, after, limit)
     common.fund(call, fund)
-    local last = after and need_receipt(call, after)
-    local rows = call.db:rows(SELECT .. [[WHERE r.fund = ? AND r.state = coalesce(?, r.state) AND r.no > ?
-      AND m.path >= ? AND m.path < ? ORDER BY r.year, r.seq LIMIT ?]],
-      fund, state, last and last.no or "", call.scope, call.scope_end, limit)
+    local last = after and need_receipt(call, after) or { year = 0, seq = 0 }
+    local rows = call.db:rows(SELECT .. [[WHERE r.fund = ? AND r.state = coalesce(?, r.state)
+      AND (r.year > ? OR r.year = ? AND r.seq > ?) AND m.path >= ? AND m.path < ? ORDER BY r.year, r.seq LIMIT ?]],
+      fund, state, last.year, last.year, last.seq, call.scope, call.scope_end, limit)
     for _, row in ipairs(rows) do finish(row) end
     return rows
   end,
