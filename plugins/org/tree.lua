@@ -59,6 +59,25 @@ commands["org.unit.history"] = {
   end,
 }
 
+--- Every span of a subtree at once, for plugins that must know on which days units were open.
+commands["org.unit.spans"] = {
+  mode = "read", args = { "root:unit?", "as_of:instant?" }, returns = "[{unit:text, kind:text, from:date, to:date}]",
+  summary = { en = "When each unit of a subtree was open, as recorded by an instant.",
+    ["zh-CN"] = "下属各机构的在设时段（可指定截至时刻）" },
+  run = function(call, root, as_of)
+    local from, to, known = call.scope, call.scope_end, as_of or call.now
+    if root then
+      from = call:unit_path(root)
+      to = from:sub(1, -2) .. "0" -- "0" follows "/": every path below
+    end
+    local rows = call.db:rows([[SELECT s.unit, u.kind, s.from_day, CASE WHEN s.ended_at <= ? THEN s.to_day END AS to_day
+      FROM org_unit_span s JOIN org_unit u ON u.code = s.unit JOIN muster_unit m ON m.code = s.unit
+      WHERE m.path >= ? AND m.path < ? AND s.at <= ? ORDER BY m.path, s.from_day, s.id]], known, from, to, known)
+    for i, r in ipairs(rows) do rows[i] = { unit = r.unit, kind = r.kind, from = r.from_day, to = r.to_day } end
+    return rows
+  end,
+}
+
 commands["org.unit.find"] = {
   mode = "read", args = { "q:text(50)", "limit:int(1..200)=20" },
   returns = "[{code:text, name:text, kind:text, path:text}]",
