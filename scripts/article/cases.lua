@@ -53,7 +53,7 @@ local function work(h)
   end
   if h.solved < h.problems then
     add("trap", on(9, "10:00"), "fiveones.item.done", { case = h.no, kind = "problem", mode = "phone" },
-      "STATE fiveones.problem_loop")
+      "STATE fiveones.problem_loop|STATE fiveones.not_active")
   end
   return list
 end

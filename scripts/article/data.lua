@@ -41,6 +41,8 @@ return {
     { code = "B3", name = "军休所党支部", unit = "YL-JXS", first = 49, last = 76 },
     { code = "B4", name = "军供站党支部", unit = "YL-JGZ", first = 77, last = 90 },
   },
+  -- The commando team of 27: the first so many members of each branch.
+  commando = { 12, 5, 4, 6 },
   retired = { first = 63, last = 76 },
   -- How many members of B1, B2, B3, B4 gave so many yuan; largest first.
   dues = {

@@ -48,6 +48,7 @@ end
 function sender:leave()
   self.written = audit_rows(self.admin[1]) - self.rows - #self.tokens
   self.replayed = self.sent - self.refused - self.written
+  self.users_signed = #self.tokens
   for _, user in ipairs(self.tokens) do
     for _, conn in ipairs(self.users[user] or {}) do conn:close() end
     self.admin[1]:try("user.token.revoke", { name = user, label = self.label })
