@@ -31,8 +31,9 @@ local function count(list, fits)
   return n
 end
 
+--- So many of so many. What is not done yet does not make the figure incomplete: all is known that there is.
 local function share(num, den, basis)
-  return { value = num, numerator = num, denominator = den, complete = num == den, basis = basis }
+  return { value = num, numerator = num, denominator = den, basis = basis }
 end
 
 local CAMPAIGN, KIND = "campaign:text(20)?", "kind:enum(military|civil)?"
@@ -94,7 +95,7 @@ figures["fiveones.problems"] = {
   summary = { en = "Problems registered, by state if asked.", ["zh-CN"] = "登记的现实问题数" },
   compute = function(call, q)
     local n = count(rows(call, PROBLEMS, q), function(r) return not q.state or r.state == q.state end)
-    return figure.value(n, "problems in the state they had then")
+    return figure.value(n, "in the state they had then")
   end,
 }
 

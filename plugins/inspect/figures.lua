@@ -5,6 +5,7 @@ local coverage = require "inspect.coverage"
 
 local figures = {}
 
+--- So many of so many where each ought to be: what is missing makes the figure incomplete.
 local function share(num, den, basis)
   return { value = num, numerator = num, denominator = den, complete = num == den, basis = basis }
 end
@@ -20,7 +21,7 @@ figures["inspect.units_with_leader"] = {
     for _, u in ipairs(led) do
       if leaders[u] == 1 then have = have + 1 end
     end
-    return share(have, #led, "open units of the kinds " .. call:setting("led_kinds") .. " on " .. day)
+    return share(have, #led, call:setting("led_kinds") .. " units open on " .. day)
   end,
 }
 
@@ -66,7 +67,7 @@ figures["inspect.done"] = {
     return figure.value(call.db:value("SELECT count(*) FROM inspect_inspection i JOIN muster_unit m ON m.code = i.unit"
       .. " WHERE m.path >= ? AND m.path < ? AND i.day >= ? AND i.day <= ? AND i.submitted_at <= ?", q.scope,
         q.scope_end,
-      from, to, q.as_of), "submitted inspections by day of visit")
+      from, to, q.as_of), "by day of visit")
   end,
 }
 
@@ -115,7 +116,7 @@ figures["inspect.findings"] = {
   summary = { en = "Findings, by state, group or severity.",
     ["zh-CN"] = "问题数（可按状态、类别、程度）" },
   compute = function(call, q) return figure.value(count_findings(call, q).hit,
-    "findings in the state they had then") end,
+    "in the state they had then") end,
 }
 
 figures["inspect.findings_closed"] = {
@@ -123,7 +124,7 @@ figures["inspect.findings_closed"] = {
   summary = { en = "Findings struck off, of all findings.", ["zh-CN"] = "已销号问题数" },
   compute = function(call, q)
     local n = count_findings(call, q)
-    return share(n.closed, n.all, "findings raised until then")
+    return { value = n.closed, numerator = n.closed, denominator = n.all, basis = "of all raised by then" }
   end,
 }
 
@@ -132,7 +133,8 @@ figures["inspect.findings_closed_bp"] = {
   summary = { en = "Share of findings struck off.", ["zh-CN"] = "问题销号率（万分比）" },
   compute = function(call, q)
     local n = count_findings(call, q)
-    return figure.ratio(n.closed, n.all, "findings raised until then")
+    return { value = figure.bp(n.closed, n.all), numerator = n.closed, denominator = n.all,
+      basis = "of all raised by then" }
   end,
 }
 
@@ -150,7 +152,7 @@ figures["inspect.reopened"] = {
     return figure.value(call.db:value("SELECT count(DISTINCT f.id) FROM inspect_finding f"
       .. " JOIN muster_unit m ON m.code = f.unit JOIN inspect_finding_event e ON e.finding = f.id"
       .. " WHERE m.path >= ? AND m.path < ? AND e.event = 'reopen' AND e.at <= ?", q.scope, q.scope_end, q.as_of),
-      "findings with a reopening")
+      "reopened at least once")
   end,
 }
 

@@ -32,22 +32,22 @@ local function dues()
   line("A", "90 名党员", "fund.donors", p, { value = 90 })
   line("A", "69650 元", "fund.net", p, { value = 6965000 })
   line("A", "千元以上 21 人", "fund.large", p, { value = 21 })
-  line("S", "by 21 people", "fund.large_donors", p, { value = 21 })
+  line("S", "21", "fund.large_donors", p, { value = 21 })
   line("S", "¥37,000", "fund.large_fen", p, { value = 3700000 })
   local net, donors = { 3154900, 755000, 2200100, 855000 }, { 34, 14, 28, 14 }
   local large = { 11, 2, 6, 2 }
   for i, b in ipairs(data.branches) do
     local q = { fund = "DUES", branch = b.code }
-    line("S", b.code .. " " .. yuan(net[i]), "fund.net", q, { value = net[i] })
-    line("S", b.code .. " " .. donors[i], "fund.donors", q, { value = donors[i] })
-    line("S", b.code .. " " .. large[i], "fund.large", q, { value = large[i] })
+    line("S", yuan(net[i]), "fund.net", q, { value = net[i] })
+    line("S", tostring(donors[i]), "fund.donors", q, { value = donors[i] })
+    line("S", tostring(large[i]), "fund.large", q, { value = large[i] })
   end
   line("S", "91", "fund.gifts", p, { value = 91 })
   line("S", "92", "fund.lines", p, { value = 92 })
   line("S", "1", "fund.voids", p, { value = 1 })
   line("S", "1", "fund.refunds", p, { value = 1 })
-  line("S", "centre ¥37,000", "fund.route_fen", { fund = "DUES", route = "centre" }, { value = 3700000 })
-  line("S", "upper ¥32,650", "fund.route_fen", { fund = "DUES", route = "upper" }, { value = 3265000 })
+  line("S", "¥37,000", "fund.route_fen", { fund = "DUES", route = "centre" }, { value = 3700000 })
+  line("S", "¥32,650", "fund.route_fen", { fund = "DUES", route = "upper" }, { value = 3265000 })
 end
 
 local function others()
@@ -56,7 +56,7 @@ local function others()
   line("A", "5850 元", "fund.net", p, { value = 585000 })
   local own = { 125000, 230000, 105000, 125000 }
   for i, unit in ipairs(data.staff_units) do
-    line("S", unit .. " " .. yuan(own[i]), "fund.net", { fund = "STAFF", own = true }, { value = own[i] },
+    line("S", yuan(own[i]), "fund.net", { fund = "STAFF", own = true }, { value = own[i] },
       { scope = unit })
   end
   local both = { funds = { "DUES", "STAFF" } }
@@ -75,22 +75,22 @@ local function inspections()
   line("S", "315/315", "inspect.coverage", nil, { value = 10000, num = 315, den = 315 })
   line("S", "22/24", "inspect.findings_closed", nil, { value = 22, num = 22, den = 24 })
   for _, g in ipairs { { "temp", 8 }, { "disinfect", 7 }, { "protect", 6 }, { "reception", 3 } } do
-    line("S", g[1] .. " " .. g[2], "inspect.findings", { group = g[1] }, { value = g[2] })
+    line("S", tostring(g[2]), "inspect.findings", { group = g[1] }, { value = g[2] })
   end
   line("S", "1", "inspect.reopened", nil, { value = 1 })
-  line("S", "0 overdue", "inspect.findings_overdue", nil, { value = 0 })
+  line("S", "0", "inspect.findings_overdue", nil, { value = 0 })
 end
 
 local function households()
   line("A", "五个一: 5", "fiveones.items_per_case", { campaign = "FIVE" }, { value = 5 })
   line("S", "17", "fiveones.cases", { campaign = "FIVE" }, { value = 17 })
-  line("S", "military 5", "fiveones.cases", { kind = "military" }, { value = 5 })
-  line("S", "civil 12", "fiveones.cases", { kind = "civil" }, { value = 12 })
+  line("S", "5", "fiveones.cases", { kind = "military" }, { value = 5 })
+  line("S", "12", "fiveones.cases", { kind = "civil" }, { value = 12 })
   line("S", "15", "fiveones.completed", nil, { value = 15, num = 15, den = 17 })
   line("S", "83/85", "fiveones.items_done", nil, { value = 83, num = 83, den = 85 })
   line("S", "18/21", "fiveones.problems_solved", nil, { value = 18, num = 18, den = 21 })
   for _, m in ipairs { { "onsite", 5 }, { "phone", 8 }, { "video", 4 } } do
-    line("S", m[1] .. " " .. m[2], "fiveones.visits", { mode = m[1] }, { value = m[2] })
+    line("S", tostring(m[2]), "fiveones.visits", { mode = m[1] }, { value = m[2] })
   end
 end
 
@@ -123,13 +123,19 @@ end
 local function shown(reply)
   local text = reply.unit == "fen" and yuan(reply.value) or tostring(reply.value)
   if reply.unit == "bp" then text = string.format("%d.%02d %%", reply.value // 100, reply.value % 100) end
-  if reply.denominator then text = text .. string.format(" (%d/%d)", reply.numerator, reply.denominator) end
   return text
 end
 
+--- "22/24", or nothing for a figure that is no share; marked when something is missing.
+local function coverage(reply)
+  local text = reply.denominator and string.format("%d/%d", reply.numerator, reply.denominator) or ""
+  return reply.complete and text or text .. " …"
+end
+
+--- Exactly what was expected, and complete: at these instants no leader, visit or unit is missing.
 local function agrees(want, reply)
-  return reply.value == want.value and (not want.den or (reply.numerator == want.num and reply.denominator == want.den
-    and reply.complete == (want.num == want.den)))
+  return reply.value == want.value and (not want.den or (reply.numerator == want.num and reply.denominator == want.den))
+    and reply.complete
 end
 
 local function params_text(l)
@@ -186,17 +192,19 @@ function sheet.print(lines, tree)
   local function add(ok, source, cells)
     if ok then good = good + 1 else bad = bad + 1 end
     if not ok and source == "A" then bad_a = bad_a + 1 end
-    cells[#cells + 1] = "[" .. source .. "]"
-    cells[#cells + 1] = ok and "✓" or "✗"
+    table.insert(cells, 7, "[" .. source .. "]")
+    table.insert(cells, 8, ok and "✓" or "✗")
     table_rows[#table_rows + 1] = cells
   end
   for _, l in ipairs(lines) do
-    local when = l.as_of ~= AS_OF and " @" .. l.as_of:sub(1, 16) or ""
+    local when = l.as_of ~= AS_OF and " @" .. l.as_of:sub(6, 16) or ""
     local got = l.reply and shown(l.reply) or (l.err and l.err.code .. " " .. (l.err.text or "")) or "?"
-    add(l.ok, l.source, { l.name .. when, params_text(l), l.scope, l.words, got, l.reply and l.reply.basis or "" })
+    add(l.ok, l.source, { l.name .. when, params_text(l), l.scope, l.words, got, l.reply and coverage(l.reply) or "",
+      l.reply and l.reply.basis or "" })
   end
-  for _, t in ipairs(tree) do add(t.ok, t.source, { "org.unit.tree", t.what, "YL", t.words, t.got or "?", "" }) end
-  muster.print_table({ "figure", "of", "scope", "article / scenario", "Muster", "basis", "source", "" }, table_rows)
+  for _, t in ipairs(tree) do add(t.ok, t.source, { "org.unit.tree", t.what, "YL", t.words, t.got or "?", "", "" }) end
+  muster.print_table({ "figure", "of", "scope", "article / scenario", "Muster", "coverage", "source", "",
+    "basis" }, table_rows)
   return good, bad, bad_a
 end
 
