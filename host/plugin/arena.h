@@ -11,7 +11,7 @@ struct arena {
     size_t left; /* in the newest block */
 };
 
-void *arena_alloc(struct arena *a, size_t size); /* zeroed, aligned for anything */
+void *arena_alloc(struct arena *a, size_t size);            /* zeroed, aligned for anything */
 const char *arena_text(struct arena *a, struct slice text); /* NUL-terminated copy */
 void arena_adopt(struct arena *a, void *allocated);         /* free() it with the arena */
 void arena_close(struct arena *a);

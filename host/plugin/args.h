@@ -17,24 +17,26 @@ struct bound {
     int cap;
     struct buf scratch;
     /* reserved arguments */
-    struct slice idem;    /* "" when absent; at most 200 bytes */
-    struct slice lang;    /* "" when absent */
+    struct slice idem; /* "" when absent; at most 200 bytes */
+    struct slice lang; /* "" when absent */
     int64_t at_ms;
     bool has_at;
-    int timeout_ms;       /* 0: the command's own */
-    bool named_only;      /* set by the caller: every word is name=value, none is positional (calls between plugins) */
+    int timeout_ms;  /* 0: the command's own */
+    bool named_only; /* set by the caller: every word is name=value, none is positional (calls between plugins) */
 };
 void bound_close(struct bound *b);
 
-/* Bind words ("name=value" split at the first `=`; positional in declared order before the first named one, where a word counts as
- * named only if what stands before `=` is a declared or reserved name; one that nearly is, is refused as a slip). Errors: ERR_ARG, rule "arg.required", "arg.unknown" (suggests the
- * nearest), "arg.type", "arg.range", "arg.utf8", "arg.twice", "arg.read_only" (idem or at with a read command). */
-int args_bind(const struct arg *args, int nargs, enum mode mode, const struct slice *words, int nwords, struct bound *out, struct err *err);
+/* Bind words ("name=value" split at the first `=`; positional in declared order before the first named one, where a
+ * word counts as named only if what stands before `=` is a declared or reserved name; one that nearly is, is refused as
+ * a slip). Errors: ERR_ARG, rule "arg.required", "arg.unknown" (suggests the nearest), "arg.type", "arg.range",
+ * "arg.utf8", "arg.twice", "arg.read_only" (idem or at with a read command). */
+int args_bind(const struct arg *args, int nargs, enum mode mode, const struct slice *words, int nwords,
+              struct bound *out, struct err *err);
 /* Check and convert one text by one declaration. Texts may be put into `scratch`. */
 int arg_value(const struct arg *arg, struct slice text, struct buf *scratch, struct value *out, struct err *err);
 
-/* SHA-256 of a command and its bound values (not of idem, lang and timeout_ms; at is included): equal requests have equal hashes,
- * in whatever order or spelling the arguments came. */
+/* SHA-256 of a command and its bound values (not of idem, lang and timeout_ms; at is included): equal requests have
+ * equal hashes, in whatever order or spelling the arguments came. */
 void args_hash(const struct command *command, const struct bound *b, unsigned char out[32]);
 /* Append {"name":value,…} as JSON text with secrets as "***", cut at `max_bytes` (a cut long text ends in "…"). */
 void args_redacted(const struct command *command, const struct bound *b, size_t max_bytes, struct buf *out);

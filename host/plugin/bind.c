@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Words to values, in three passes: give each word to its argument, convert each argument in declared order, fill in defaults.
- * Conversion may move the scratch buffer, so texts inside it are kept as offsets until the last is done. */
+/* Words to values, in three passes: give each word to its argument, convert each argument in declared order, fill in
+ * defaults. Conversion may move the scratch buffer, so texts inside it are kept as offsets until the last is done. */
 
 enum { IDEM_BYTES = 200, NAME_BYTES = 60, NEAR = 2 };
 
@@ -99,7 +99,8 @@ static int refuse_unknown(const struct binding *b, struct slice word, bool named
     memcpy(name, word.data, word.len);
     name[word.len] = '\0';
     if (!named)
-        return err_rule(b->err, ERR_ARG, "arg.unknown", NULL, "%s: an argument too many; the command has %d", name, b->nargs);
+        return err_rule(b->err, ERR_ARG, "arg.unknown", NULL, "%s: an argument too many; the command has %d", name,
+                        b->nargs);
     const char *near = nearest(b, word, NEAR);
     if (!near)
         return err_rule(b->err, ERR_ARG, "arg.unknown", name, "%s: no such argument", name);
@@ -125,7 +126,8 @@ static int take_at(struct binding *b, struct slice text)
     b->out->has_at = true;
     if (clock_parse_instant(text, &b->out->at_ms) == 0)
         return 0;
-    return err_rule(b->err, ERR_ARG, "arg.type", "at", "at: not an instant as 2020-03-18T18:28:00+08:00 or a number of ms");
+    return err_rule(b->err, ERR_ARG, "arg.type", "at",
+                    "at: not an instant as 2020-03-18T18:28:00+08:00 or a number of ms");
 }
 
 static int take_reserved(struct binding *b, int slot, struct slice text)
@@ -137,7 +139,8 @@ static int take_reserved(struct binding *b, int slot, struct slice text)
         return refuse_twice(b, name);
     b->reserved_seen |= bit;
     if (b->mode == MODE_READ && (slot == SLOT_IDEM || slot == SLOT_AT))
-        return err_rule(b->err, ERR_ARG, "arg.read_only", name, "%s: belongs to commands that write; this one reads", name);
+        return err_rule(b->err, ERR_ARG, "arg.read_only", name, "%s: belongs to commands that write; this one reads",
+                        name);
     struct arg arg = {.name = name, .type = ARG_TEXT, .min = 1, .max = IDEM_BYTES};
     struct value v;
     if (slot == SLOT_AT)
@@ -219,7 +222,8 @@ static int convert(struct binding *b, int i)
     return rv;
 }
 
-int args_bind(const struct arg *args, int nargs, enum mode mode, const struct slice *words, int nwords, struct bound *out, struct err *err)
+int args_bind(const struct arg *args, int nargs, enum mode mode, const struct slice *words, int nwords,
+              struct bound *out, struct err *err)
 {
     struct binding b;
     b.args = args;

@@ -19,7 +19,8 @@ struct phrase {
     const char *english, *chinese;
 };
 
-/* A plugin with everything that belongs to it. Also the library (name "muster", without commands) and the host ("muster"). */
+/* A plugin with everything that belongs to it. Also the library (name "muster", without commands) and the host
+ * ("muster"). */
 struct package {
     struct plugin plugin; /* first: a struct plugin of the registry is one of these */
     struct source *sources;
@@ -29,8 +30,8 @@ struct package {
     int nmigrations;
     struct phrase *phrases; /* sorted by english */
     int nphrases;
-    int index;    /* in the registry's list of plugins */
-    int state;    /* of the sort by requires: 0 new, 1 being placed, 2 placed */
+    int index; /* in the registry's list of plugins */
+    int state; /* of the sort by requires: 0 new, 1 being placed, 2 placed */
     const struct package *library;
 };
 
@@ -57,8 +58,10 @@ struct registry {
 
 const struct source *package_source(const struct package *p, const char *module);
 
-/* files.c: read a plugin's folder into `p` (manifest apart: its text is `manifest`) and hash it. 0, ERR_IO, ERR_TOOBIG. */
-int files_read(struct arena *a, const char *dir, const char *name, struct package *p, struct slice *manifest, struct err *err);
+/* files.c: read a plugin's folder into `p` (manifest apart: its text is `manifest`) and hash it. 0, ERR_IO, ERR_TOOBIG.
+ */
+int files_read(struct arena *a, const char *dir, const char *name, struct package *p, struct slice *manifest,
+               struct err *err);
 /* Names of the folders of `dir` that hold a manifest.lua, sorted; into `names` (arena texts). */
 int files_plugins(struct arena *a, const char *dir, struct vec *names, struct err *err);
 /* The library's modules. */

@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* init.lua's table: commands, figures, settings, roles. Keys are taken in sorted order, so that every process reads the same. */
+/* init.lua's table: commands, figures, settings, roles. Keys are taken in sorted order, so that every process reads the
+ * same. */
 
 enum { ARGS_MAX = 60, WHAT_BYTES = 160, WRITE_MS = 500, READ_MS = 2000, MS_MAX = 60000 };
 
@@ -64,7 +65,8 @@ static void check_function(lua_State *L, const struct loading *l, int index, con
     lua_pop(L, 1);
 }
 
-static void take_args(lua_State *L, const struct loading *l, int index, const char *what, const struct arg **args, int *nargs)
+static void take_args(lua_State *L, const struct loading *l, int index, const char *what, const struct arg **args,
+                      int *nargs)
 {
     const char *const *specs = load_list(L, l, index, what, "args");
     struct slice list[ARGS_MAX];
@@ -229,7 +231,9 @@ static void take_role(lua_State *L, struct loading *l, const char *name, int ind
     role->grants = load_list(L, l, index, what, "grants");
     for (const char *const *g = role->grants; *g; g++)
         if (!is_grant(*g))
-            load_refuse(L, l, "%s: \"%s\" is no grant; write a command, plugin.*, plugin.noun.*, *, read:…, or backdate", what, *g);
+            load_refuse(L, l,
+                        "%s: \"%s\" is no grant; write a command, plugin.*, plugin.noun.*, *, read:…, or backdate",
+                        what, *g);
     load_summary(L, l, index, what, &role->summary_en, &role->summary_zh);
     vec_push(&l->registry->roles, role);
 }
@@ -251,8 +255,8 @@ static void take_each(lua_State *L, struct loading *l, int index, const char *ke
     for (size_t i = 0; i < n; i++) {
         struct slice name = {keys[i].text, keys[i].len};
         if (keys[i].is_number || (own_prefix && !name_is_of(l->package->plugin.name, name)))
-            load_refuse(L, l, "%s: \"%.*s\" must be %s.verb or %s.noun.verb, of a-z, 0-9 and _", key, (int)name.len, name.data,
-                        l->package->plugin.name, l->package->plugin.name);
+            load_refuse(L, l, "%s: \"%.*s\" must be %s.verb or %s.noun.verb, of a-z, 0-9 and _", key, (int)name.len,
+                        name.data, l->package->plugin.name, l->package->plugin.name);
         copy_field(L, table, &keys[i]);
         if (!lua_istable(L, -1))
             load_refuse(L, l, "%s: %.*s must be a table", key, (int)name.len, name.data);

@@ -1,5 +1,6 @@
-/* Declarations: what a plugin (or the host itself) says of a command, an argument, a reply, a figure, a setting, a role.
- * One description, many products: validation, permission, help, completion, docs, audit. All immutable once loaded. */
+/* Declarations: what a plugin (or the host itself) says of a command, an argument, a reply, a figure, a setting, a
+ * role. One description, many products: validation, permission, help, completion, docs, audit. All immutable once
+ * loaded. */
 #ifndef MUSTER_PLUGIN_DECLARE_H
 #define MUSTER_PLUGIN_DECLARE_H
 
@@ -10,22 +11,35 @@ enum mode { MODE_READ, MODE_WRITE };
 
 enum arg_type { ARG_TEXT, ARG_INT, ARG_BOOL, ARG_FEN, ARG_DATE, ARG_INSTANT, ARG_UNIT, ARG_ENUM, ARG_JSON, ARG_BLOB };
 
-/* `name:TYPE[(bounds)][\[\][(bounds)]][?|=default]`, e.g. "amount_fen:fen(1..)", "kind:enum(a|b)=a", "units:unit[](1..50)?". */
+/* `name:TYPE[(bounds)][\[\][(bounds)]][?|=default]`, e.g. "amount_fen:fen(1..)", "kind:enum(a|b)=a",
+ * "units:unit[](1..50)?". */
 struct arg {
     const char *name;
     enum arg_type type;
     bool array, optional;
-    bool secret;               /* redacted in audit and logs: written `!` after the name, "password!:text" */
-    const char *default_text;  /* wire form, or NULL */
-    int64_t min, max;          /* of the number, or of the text's characters, or of the bytes of json and blob */
+    bool secret;              /* redacted in audit and logs: written `!` after the name, "password!:text" */
+    const char *default_text; /* wire form, or NULL */
+    int64_t min, max;         /* of the number, or of the text's characters, or of the bytes of json and blob */
     int64_t min_items, max_items;
-    const char *const *words;  /* ENUM: NULL-terminated */
-    const char *spec;          /* as declared, for messages and docs */
+    const char *const *words; /* ENUM: NULL-terminated */
+    const char *spec;         /* as declared, for messages and docs */
 };
 
 /* What a reply looks like: gives maps their key order and Lua values their wire type. */
-enum shape_type { SHAPE_NIL, SHAPE_INT, SHAPE_BOOL, SHAPE_TEXT, SHAPE_FEN, SHAPE_INSTANT, SHAPE_DATE, SHAPE_BLOB, SHAPE_JSON, SHAPE_ANY,
-                  SHAPE_ARRAY, SHAPE_MAP };
+enum shape_type {
+    SHAPE_NIL,
+    SHAPE_INT,
+    SHAPE_BOOL,
+    SHAPE_TEXT,
+    SHAPE_FEN,
+    SHAPE_INSTANT,
+    SHAPE_DATE,
+    SHAPE_BLOB,
+    SHAPE_JSON,
+    SHAPE_ANY,
+    SHAPE_ARRAY,
+    SHAPE_MAP
+};
 struct shape {
     enum shape_type type;
     const char *name;          /* its key in the map it belongs to, or NULL */
@@ -35,8 +49,9 @@ struct shape {
 
 struct call;
 struct reply;
-/* A command written in C: the host's own today. `args` are bound in declared order, absent ones VALUE_NULL; arrays and json are
- * VALUE_JSON. Writes exactly one value into `reply` and returns 0, or a negative code with `err` filled (what it wrote is dropped). */
+/* A command written in C: the host's own today. `args` are bound in declared order, absent ones VALUE_NULL; arrays and
+ * json are VALUE_JSON. Writes exactly one value into `reply` and returns 0, or a negative code with `err` filled (what
+ * it wrote is dropped). */
 typedef int native_run(struct call *call, const struct value *args, struct reply *reply, struct err *err);
 
 struct native_command {
@@ -54,7 +69,7 @@ struct command {
     const struct arg *args;
     int nargs;
     const struct shape *returns;
-    const char *returns_text;                   /* the shape as declared */
+    const char *returns_text;                  /* the shape as declared */
     const char *summary_en, *summary_zh, *doc; /* doc may be NULL */
     int timeout_ms;
     native_run *native; /* NULL: Lua */

@@ -9,8 +9,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* A plugin's folder, read once: *.lua (modules), migrations/NNN_words.sql, locale/zh-CN.lua. Its hash covers manifest, modules,
- * locale and migrations, each as name, length and bytes, in order of names: what runs, not what merely lies beside it. */
+/* A plugin's folder, read once: *.lua (modules), migrations/NNN_words.sql, locale/zh-CN.lua. Its hash covers manifest,
+ * modules, locale and migrations, each as name, length and bytes, in order of names: what runs, not what merely lies
+ * beside it. */
 
 enum { PATH_BYTES = 1024, FILES_MAX = 200 };
 
@@ -50,8 +51,10 @@ static bool ends_with(const char *name, const char *end)
     return n > m && strcmp(name + n - m, end) == 0;
 }
 
-/* Names in `dir` that end in `end` ("" for all but hidden ones), sorted. A folder that is not there is empty if `may_miss`. */
-static int list_names(struct arena *a, const char *dir, const char *end, bool may_miss, struct vec *names, struct err *err)
+/* Names in `dir` that end in `end` ("" for all but hidden ones), sorted. A folder that is not there is empty if
+ * `may_miss`. */
+static int list_names(struct arena *a, const char *dir, const char *end, bool may_miss, struct vec *names,
+                      struct err *err)
 {
     DIR *d = opendir(dir);
     if (!d)
@@ -74,7 +77,8 @@ static int list_names(struct arena *a, const char *dir, const char *end, bool ma
 static bool name_is_module(struct slice name)
 {
     for (size_t i = 0; i < name.len; i++)
-        if (!((name.data[i] >= 'a' && name.data[i] <= 'z') || (name.data[i] >= '0' && name.data[i] <= '9') || name.data[i] == '_'))
+        if (!((name.data[i] >= 'a' && name.data[i] <= 'z') || (name.data[i] >= '0' && name.data[i] <= '9') ||
+              name.data[i] == '_'))
             return false;
     return name.len > 0;
 }
@@ -128,7 +132,9 @@ static int read_migrations(struct arena *a, const char *plugin_dir, struct packa
         m->name = arena_text(a, (struct slice){file, strlen(file) - 4});
         rv = join(path, dir, file, err);
         if (rv == 0 && m->number != i + 1)
-            rv = err_set(err, ERR_ARG, "%s: migrations are NNN_words.sql, numbered from 001 without holes; %03d is missing", path, i + 1);
+            rv = err_set(err, ERR_ARG,
+                         "%s: migrations are NNN_words.sql, numbered from 001 without holes; %03d is missing", path,
+                         i + 1);
         if (rv == 0)
             rv = read_file(a, path, &m->sql, err);
     }
@@ -154,12 +160,12 @@ static void hash_files(struct package *p, struct slice manifest)
     uint64_t *lens = mem_zalloc((size_t)files * sizeof(*lens));
     struct slice *parts = mem_zalloc((size_t)files * 3 * sizeof(*parts));
     int k = 0;
-#define ADD(file_name, file_text)                                                                                                          \
-    do {                                                                                                                                   \
-        lens[k] = (file_text).len;                                                                                                         \
-        parts[n++] = (struct slice){(file_name), strlen(file_name) + 1};                                                                   \
-        parts[n++] = (struct slice){(const char *)&lens[k++], sizeof(*lens)};                                                              \
-        parts[n++] = (file_text);                                                                                                          \
+#define ADD(file_name, file_text)                                                                                      \
+    do {                                                                                                               \
+        lens[k] = (file_text).len;                                                                                     \
+        parts[n++] = (struct slice){(file_name), strlen(file_name) + 1};                                               \
+        parts[n++] = (struct slice){(const char *)&lens[k++], sizeof(*lens)};                                          \
+        parts[n++] = (file_text);                                                                                      \
     } while (0)
     ADD("manifest", manifest);
     for (int i = 0; i < p->nsources; i++)
@@ -173,7 +179,8 @@ static void hash_files(struct package *p, struct slice manifest)
     free(parts);
 }
 
-int files_read(struct arena *a, const char *plugins_dir, const char *name, struct package *p, struct slice *manifest, struct err *err)
+int files_read(struct arena *a, const char *plugins_dir, const char *name, struct package *p, struct slice *manifest,
+               struct err *err)
 {
     char dir[PATH_BYTES];
     *manifest = (struct slice){"", 0};

@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Manifest, locale and declarations are Lua tables, made by running the files in a sandbox that is thrown away afterwards. The reading runs
- * inside the same protected call; a wrong declaration is raised as a refusal, with plugin, file and reason in its text.
- * What is taken over is copied into the registry's arena; parsed arguments and shapes are adopted by it at once, so that a jump
- * loses nothing. */
+/* Manifest, locale and declarations are Lua tables, made by running the files in a sandbox that is thrown away
+ * afterwards. The reading runs inside the same protected call; a wrong declaration is raised as a refusal, with plugin,
+ * file and reason in its text. What is taken over is copied into the registry's arena; parsed arguments and shapes are
+ * adopted by it at once, so that a jump loses nothing. */
 
 enum { LOAD_MS = 2000 };
 
@@ -35,7 +35,8 @@ const char *load_text(lua_State *L, const struct loading *l, int index)
     return arena_text(&l->registry->arena, s);
 }
 
-const char *load_field(lua_State *L, const struct loading *l, int index, const char *what, const char *key, bool required)
+const char *load_field(lua_State *L, const struct loading *l, int index, const char *what, const char *key,
+                       bool required)
 {
     const char *out = NULL;
     lua_pushstring(L, key);
@@ -154,7 +155,8 @@ static int take_locale(lua_State *L)
         phrases[i].english = arena_text(&l->registry->arena, (struct slice){keys[i].text, keys[i].len});
         phrases[i].chinese = load_text(L, l, -1);
         if (!binding_same_items(phrases[i].english, phrases[i].chinese))
-            load_refuse(L, l, "\"%s\": the translation must take the same %% items in the same order", phrases[i].english);
+            load_refuse(L, l, "\"%s\": the translation must take the same %% items in the same order",
+                        phrases[i].english);
         lua_pop(L, 1);
     }
     l->package->phrases = phrases;
@@ -172,11 +174,15 @@ static int take_init(lua_State *L)
     return 0;
 }
 
-static int run(struct registry *r, struct package *p, const char *file, struct slice source, lua_CFunction body, struct err *err)
+static int run(struct registry *r, struct package *p, const char *file, struct slice source, lua_CFunction body,
+               struct err *err)
 {
     struct loading l = {.registry = r, .package = p, .file = file, .source = source};
     struct sandbox_options options = {.plugin = p->plugin.name, .find = package_find, .arg = p};
-    struct frame frame = {.deadline_ns = clock_mono_ns() + (uint64_t)LOAD_MS * 1000000, .limit_ms = LOAD_MS, .plugin = p->plugin.name, .command = file};
+    struct frame frame = {.deadline_ns = clock_mono_ns() + (uint64_t)LOAD_MS * 1000000,
+                          .limit_ms = LOAD_MS,
+                          .plugin = p->plugin.name,
+                          .command = file};
     struct watch *watch = watch_enter(NULL, LOAD_MS);
     if (!watch)
         return err_set(err, ERR_BUSY, "plugin %s: too many threads run scripts", p->plugin.name);

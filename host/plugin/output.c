@@ -9,12 +9,13 @@
 #include <lauxlib.h>
 #include <string.h>
 
-/* A value that does not fit its shape is the plugin's mistake and is refused, so that tests show it; nothing is converted silently but what
- * SQL has no type for (booleans as 0 and 1, whole numbers as reals). */
+/* A value that does not fit its shape is the plugin's mistake and is refused, so that tests show it; nothing is
+ * converted silently but what SQL has no type for (booleans as 0 and 1, whole numbers as reals). */
 
 static void refuse(lua_State *L, int index, const struct shape *shape, const char *wanted)
 {
-    luaL_error(L, "returns: %s%sshould be %s, is %s", shape->name ? shape->name : "", shape->name ? " " : "the value ", wanted,
+    luaL_error(L, "returns: %s%sshould be %s, is %s", shape->name ? shape->name : "", shape->name ? " " : "the value ",
+               wanted,
                lua_type(L, index) == LUA_TNUMBER && !lua_isinteger(L, index) ? "a fraction" : luaL_typename(L, index));
 }
 
@@ -99,7 +100,8 @@ static void refuse_key(lua_State *L, int index, const struct shape *shape)
         for (int i = 0; i < shape->count; i++)
             known = known || strcmp(key, shape->items[i].name) == 0;
         if (!known)
-            luaL_error(L, "returns: %s is not in the declared shape%s%s", key, shape->name ? " of " : "", shape->name ? shape->name : "");
+            luaL_error(L, "returns: %s is not in the declared shape%s%s", key, shape->name ? " of " : "",
+                       shape->name ? shape->name : "");
     }
 }
 

@@ -7,7 +7,8 @@
 
 #include <lua.h>
 
-/* Write the value at `index` as `shape` says. Raises when it does not fit the shape; `out` then holds a part. [-0, +0, e] */
+/* Write the value at `index` as `shape` says. Raises when it does not fit the shape; `out` then holds a part. [-0, +0,
+ * e] */
 void output_write(lua_State *L, int index, const struct shape *shape, struct reply *out);
 
 #endif

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Loading: host commands, the library, then every plugin's manifest; plugins are put in order of `requires`, and their declarations
- * are read in that order. Everything is checked before the registry is handed out; a failure frees all of it.
- * Afterwards it is constant, so that all threads read it without a lock; only the count of references changes. */
+/* Loading: host commands, the library, then every plugin's manifest; plugins are put in order of `requires`, and their
+ * declarations are read in that order. Everything is checked before the registry is handed out; a failure frees all of
+ * it. Afterwards it is constant, so that all threads read it without a lock; only the count of references changes. */
 
 static const char *name_of(const void *item)
 {
@@ -106,7 +106,8 @@ static int add_manifest(struct registry *r, const char *dir, const char *name, s
     struct package *p = arena_alloc(&r->arena, sizeof(*p));
     struct slice manifest;
     if (!name_is_plugin(slice_of(name)) || strcmp(name, "muster") == 0)
-        return err_set(err, ERR_ARG, "plugin folder %s/%s: a plugin's name is [a-z][a-z0-9]*, and not muster", dir, name);
+        return err_set(err, ERR_ARG, "plugin folder %s/%s: a plugin's name is [a-z][a-z0-9]*, and not muster", dir,
+                       name);
     int rv = files_read(&r->arena, dir, name, p, &manifest, err);
     p->plugin.name = name;
     p->library = r->library;
@@ -131,7 +132,8 @@ static int place(struct registry *r, struct vec *found, struct package *p, struc
             if (strcmp(((struct package *)found->items[i])->plugin.name, *need) == 0)
                 other = found->items[i];
         if (!other)
-            return err_set(err, ERR_NOTFOUND, "plugin %s, manifest.lua: requires plugin %s, which is missing or disabled", p->plugin.name,
+            return err_set(err, ERR_NOTFOUND,
+                           "plugin %s, manifest.lua: requires plugin %s, which is missing or disabled", p->plugin.name,
                            *need);
         int rv = place(r, found, other, err);
         if (rv != 0)
@@ -401,7 +403,8 @@ struct slice package_find(void *arg, const char *module)
 
 struct slice registry_file(const struct registry *r, const char *plugin, const char *module)
 {
-    const struct package *p = strcmp(plugin, "muster") == 0 ? r->library : (const void *)registry_plugin(r, slice_of(plugin));
+    const struct package *p =
+        strcmp(plugin, "muster") == 0 ? r->library : (const void *)registry_plugin(r, slice_of(plugin));
     const struct source *s = package_source(p, module);
     return s ? s->text : (struct slice){"", 0};
 }

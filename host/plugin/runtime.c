@@ -12,19 +12,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One Lua state per plugin. A state is built when it is first needed after the last one was thrown away, so a stopped command costs the next one of
- * its plugin a rebuild. The functions of commands and figures are kept as registry references by slot; a call is: push
- * function, `call` object and arguments, call, write the reply by its shape, all inside one protected call.
+/* One Lua state per plugin. A state is built when it is first needed after the last one was thrown away, so a stopped
+ * command costs the next one of its plugin a rebuild. The functions of commands and figures are kept as registry
+ * references by slot; a call is: push function, `call` object and arguments, call, write the reply by its shape, all
+ * inside one protected call.
  *
- * A plugin may come back to itself through others, or through its own figures: then the same state is entered again, on the coroutine
- * that made the call. A stop of the inner run kills the state and so the outer one as well. */
+ * A plugin may come back to itself through others, or through its own figures: then the same state is entered again, on
+ * the coroutine that made the call. A stop of the inner run kills the state and so the outer one as well. */
 
-enum { SOFT_BYTES = 32 * 1024 * 1024, GRACE_MS = 2000, REPLY_BYTES = 8 * 1024 * 1024, LOAD_MS = 2000, WRITE_MS = 500, READ_MS = 2000 };
+enum {
+    SOFT_BYTES = 32 * 1024 * 1024,
+    GRACE_MS = 2000,
+    REPLY_BYTES = 8 * 1024 * 1024,
+    LOAD_MS = 2000,
+    WRITE_MS = 500,
+    READ_MS = 2000
+};
 enum { ROWS_MAX = 10000, ROW_BYTES_MAX = 16 * 1024 * 1024 };
 
 struct state {
     const struct package *package;
-    struct sandbox *sb; /* NULL: to be built */
+    struct sandbox *sb;   /* NULL: to be built */
     int *runs, *computes; /* references by slot */
 };
 
@@ -48,7 +56,8 @@ struct install {
 static int take_function(lua_State *L, const char *table, const char *name, const char *key)
 {
     int top = lua_gettop(L);
-    if (lua_getfield(L, top, table) != LUA_TTABLE || lua_getfield(L, -1, name) != LUA_TTABLE || lua_getfield(L, -1, key) != LUA_TFUNCTION)
+    if (lua_getfield(L, top, table) != LUA_TTABLE || lua_getfield(L, -1, name) != LUA_TTABLE ||
+        lua_getfield(L, -1, key) != LUA_TFUNCTION)
         luaL_error(L, "%s %s: the plugin declares something else each time it is loaded", table, name);
     int ref = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_settop(L, top);
@@ -98,7 +107,8 @@ static int build_state(struct runtime *rt, struct state *state, struct err *err)
         .find = package_find,
         .arg = (void *)(uintptr_t)p,
     };
-    struct frame frame = {.deadline_ns = deadline_in(LOAD_MS), .limit_ms = LOAD_MS, .plugin = p->plugin.name, .command = "init.lua"};
+    struct frame frame = {
+        .deadline_ns = deadline_in(LOAD_MS), .limit_ms = LOAD_MS, .plugin = p->plugin.name, .command = "init.lua"};
     struct install in = {rt, state};
     state->sb = sandbox_new(&options);
     int rv = sandbox_run(state->sb, rt->watch, &frame, install, &in, err);
@@ -118,7 +128,8 @@ static struct state *state_of(struct runtime *rt, const struct package *package,
 
 /* -- life -- */
 
-int runtime_new(struct registry *registry, const struct runtime_limits *limits, struct store *store, struct runtime **out, struct err *err)
+int runtime_new(struct registry *registry, const struct runtime_limits *limits, struct store *store,
+                struct runtime **out, struct err *err)
 {
     *out = NULL;
     struct runtime *rt = mem_zalloc(sizeof(*rt));
@@ -191,7 +202,8 @@ static void check_doom(lua_State *L, const struct job *job)
 static int refuse_reply(const struct reply *reply, const struct call *call, struct err *err)
 {
     if (reply->code == ERR_TOOBIG)
-        return err_rule(err, ERR_TOOBIG, "limit.reply", NULL, "command %s: its reply is longer than %zu KiB; ask for less at once", call->command,
+        return err_rule(err, ERR_TOOBIG, "limit.reply", NULL,
+                        "command %s: its reply is longer than %zu KiB; ask for less at once", call->command,
                         reply->max_bytes / 1024);
     return err_set(err, ERR_INTERNAL, "command %s: its reply is not one whole value", call->command);
 }
@@ -245,8 +257,10 @@ static void push_query(lua_State *L, const struct job *job)
 /* What compute returned, on top, as the canonical map. [-0, +0, e] */
 static void write_figure(lua_State *L, struct job *job)
 {
-    static const struct shape value = {.type = SHAPE_ANY, .name = "value"}, complete = {.type = SHAPE_BOOL, .name = "complete"};
-    static const struct shape numerator = {.type = SHAPE_INT, .name = "numerator"}, denominator = {.type = SHAPE_INT, .name = "denominator"};
+    static const struct shape value = {.type = SHAPE_ANY, .name = "value"},
+                              complete = {.type = SHAPE_BOOL, .name = "complete"};
+    static const struct shape numerator = {.type = SHAPE_INT, .name = "numerator"},
+                              denominator = {.type = SHAPE_INT, .name = "denominator"};
     static const struct shape basis = {.type = SHAPE_TEXT, .name = "basis"};
     static const struct shape *const fields[] = {&value, &complete, &numerator, &denominator, &basis};
     struct reply *out = &job->reply;
@@ -275,7 +289,8 @@ static void write_figure(lua_State *L, struct job *job)
     reply_close(out);
     for (lua_pushnil(L); lua_next(L, top); lua_pop(L, 1))
         if (--known < 0)
-            luaL_error(L, "figure %s: compute returns value, complete, numerator, denominator, basis and nothing else", job->figure->figure.name);
+            luaL_error(L, "figure %s: compute returns value, complete, numerator, denominator, basis and nothing else",
+                       job->figure->figure.name);
 }
 
 /* [-1, +0, e] */
@@ -314,7 +329,8 @@ static void begin(struct call *call, struct frame *frame, const char *plugin, co
     call->deadline_ns = deadline;
 }
 
-static int run_script(struct runtime *rt, struct job *job, struct frame *frame, lua_CFunction body, struct buf *out, struct err *err)
+static int run_script(struct runtime *rt, struct job *job, struct frame *frame, lua_CFunction body, struct buf *out,
+                      struct err *err)
 {
     struct state *state = job->state;
     struct sandbox *sb = state->sb;
@@ -343,8 +359,8 @@ static int run_script(struct runtime *rt, struct job *job, struct frame *frame, 
     return rv;
 }
 
-static int run_native(struct runtime *rt, const struct command *command, struct call *call, const struct value *args, struct frame *frame,
-                      struct buf *out, struct err *err)
+static int run_native(struct runtime *rt, const struct command *command, struct call *call, const struct value *args,
+                      struct frame *frame, struct buf *out, struct err *err)
 {
     struct reply reply;
     size_t start = out->len;
@@ -359,13 +375,14 @@ static int run_native(struct runtime *rt, const struct command *command, struct 
     if (rv != 0)
         buf_truncate(out, start);
     if (rv == ERR_TIMEOUT && clock_mono_ns() >= frame->deadline_ns)
-        rv = err_rule(err, rv, "limit.time", NULL, "command %s: stopped after its limit of %d ms; nothing was kept; ask for less at once",
+        rv = err_rule(err, rv, "limit.time", NULL,
+                      "command %s: stopped after its limit of %d ms; nothing was kept; ask for less at once",
                       command->name, frame->limit_ms);
     return rv;
 }
 
-int runtime_run(struct runtime *rt, const struct command *command, struct call *call, const struct value *args, int timeout_ms,
-                struct buf *out, struct err *err)
+int runtime_run(struct runtime *rt, const struct command *command, struct call *call, const struct value *args,
+                int timeout_ms, struct buf *out, struct err *err)
 {
     struct frame frame;
     if (command->native) {

@@ -9,31 +9,35 @@
 struct runtime;
 
 struct runtime_limits {
-    size_t soft_bytes;   /* memory of one Lua state; 0: 32 MiB */
-    int grace_ms;        /* how long past its deadline a script may go on before the process ends itself; 0: 2000 */
-    size_t reply_bytes;  /* of one reply; 0: 8 MiB */
-    bool amnesia;        /* rebuild the state after every command: tests */
+    size_t soft_bytes;  /* memory of one Lua state; 0: 32 MiB */
+    int grace_ms;       /* how long past its deadline a script may go on before the process ends itself; 0: 2000 */
+    size_t reply_bytes; /* of one reply; 0: 8 MiB */
+    bool amnesia;       /* rebuild the state after every command: tests */
 };
 
-/* Build the states (each loads its plugin and is checked against the registry's declarations). Takes a reference of the registry.
- * To be called on the lane's own thread: the watchdog will signal this thread. `store` is interrupted when a deadline passes. */
-int runtime_new(struct registry *registry, const struct runtime_limits *limits, struct store *store, struct runtime **out, struct err *err);
+/* Build the states (each loads its plugin and is checked against the registry's declarations). Takes a reference of the
+ * registry. To be called on the lane's own thread: the watchdog will signal this thread. `store` is interrupted when a
+ * deadline passes. */
+int runtime_new(struct registry *registry, const struct runtime_limits *limits, struct store *store,
+                struct runtime **out, struct err *err);
 void runtime_free(struct runtime *rt); /* NULL is fine */
 
-/* Run one command with bound values: writes one whole canonical reply to the end of `out`. `call` is filled but for plugin, command and
- * deadline_ns, which are set here (never later than an outer call's deadline). On an error `out` is as before and `err` says why: what the
- * plugin refused, ERR_TIMEOUT (rule "limit.time"), ERR_LIMIT (rule "limit.memory" or "limit.stack"), ERR_INTERNAL (a fault of the
- * plugin: file and line in the text). A state that was stopped is thrown away and rebuilt. */
-int runtime_run(struct runtime *rt, const struct command *command, struct call *call, const struct value *args, int timeout_ms,
-                struct buf *out, struct err *err);
+/* Run one command with bound values: writes one whole canonical reply to the end of `out`. `call` is filled but for
+ * plugin, command and deadline_ns, which are set here (never later than an outer call's deadline). On an error `out` is
+ * as before and `err` says why: what the plugin refused, ERR_TIMEOUT (rule "limit.time"), ERR_LIMIT (rule
+ * "limit.memory" or "limit.stack"), ERR_INTERNAL (a fault of the plugin: file and line in the text). A state that was
+ * stopped is thrown away and rebuilt. */
+int runtime_run(struct runtime *rt, const struct command *command, struct call *call, const struct value *args,
+                int timeout_ms, struct buf *out, struct err *err);
 
 struct figure_query {
-    const char *unit;  /* code, or NULL */
-    const char *scope; /* path */
+    const char *unit;      /* code, or NULL */
+    const char *scope;     /* path */
     const char *from, *to; /* days, or NULL */
     int64_t as_of_ms;
 };
-/* Compute one figure: appends {name, value, unit, complete, numerator, denominator, basis, as_of}. Errors as runtime_run. */
+/* Compute one figure: appends {name, value, unit, complete, numerator, denominator, basis, as_of}. Errors as
+ * runtime_run. */
 int runtime_figure(struct runtime *rt, const struct figure *figure, struct call *call, const struct figure_query *query,
                    const struct value *args, struct buf *out, struct err *err);
 

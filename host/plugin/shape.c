@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The grammar of reply shapes: `int`, `[shape]`, `{key:shape, …}`. Nodes, then a copy of the text that names point into,
- * live in one allocation. A map's fields lie side by side, so they are counted before they are read. */
+/* The grammar of reply shapes: `int`, `[shape]`, `{key:shape, …}`. Nodes, then a copy of the text that names point
+ * into, live in one allocation. A map's fields lie side by side, so they are counted before they are read. */
 
 enum { SHAPE_BYTES = 8000, SHAPE_DEPTH = 12, FIELDS_MAX = 200 };
 

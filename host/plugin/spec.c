@@ -8,10 +8,18 @@
 
 /* The grammar of argument declarations: `name[!]:TYPE[(bounds)][\[\][(bounds)]][?|=default]`.
  *
- * All texts, word lists and the array of arguments share one allocation. Its size is an upper bound taken from the length of
- * the specs: each is copied twice (spec and its pieces), and a word list has at most one word more than it has `|`. */
+ * All texts, word lists and the array of arguments share one allocation. Its size is an upper bound taken from the
+ * length of the specs: each is copied twice (spec and its pieces), and a word list has at most one word more than it
+ * has `|`. */
 
-enum { ARGS_MAX = 60, SPEC_MAX = 2000, TEXT_CHARS = 4000, JSON_BYTES = 64 * 1024, BLOB_BYTES = 1024 * 1024, ITEMS_MAX = 1000 };
+enum {
+    ARGS_MAX = 60,
+    SPEC_MAX = 2000,
+    TEXT_CHARS = 4000,
+    JSON_BYTES = 64 * 1024,
+    BLOB_BYTES = 1024 * 1024,
+    ITEMS_MAX = 1000
+};
 
 static const struct {
     const char *name;
@@ -159,8 +167,12 @@ static void set_bounds(struct arg *arg)
     static const struct {
         int64_t min, max;
     } bounds[] = {
-        [ARG_TEXT] = {1, TEXT_CHARS},  [ARG_INT] = {INT64_MIN, INT64_MAX}, [ARG_FEN] = {0, INT64_MAX},
-        [ARG_JSON] = {0, JSON_BYTES},  [ARG_BLOB] = {0, BLOB_BYTES},       [ARG_UNIT] = {1, 64},
+        [ARG_TEXT] = {1, TEXT_CHARS},
+        [ARG_INT] = {INT64_MIN, INT64_MAX},
+        [ARG_FEN] = {0, INT64_MAX},
+        [ARG_JSON] = {0, JSON_BYTES},
+        [ARG_BLOB] = {0, BLOB_BYTES},
+        [ARG_UNIT] = {1, 64},
         [ARG_INSTANT] = {INT64_MIN, INT64_MAX},
         [ARG_ENUM] = {0},
     };
@@ -172,7 +184,8 @@ static void set_bounds(struct arg *arg)
 
 static int read_tail(struct parser *p, struct arg *arg)
 {
-    bool bounded = arg->type == ARG_TEXT || arg->type == ARG_INT || arg->type == ARG_FEN || arg->type == ARG_JSON || arg->type == ARG_BLOB;
+    bool bounded = arg->type == ARG_TEXT || arg->type == ARG_INT || arg->type == ARG_FEN || arg->type == ARG_JSON ||
+                   arg->type == ARG_BLOB;
     int rv = 0;
     if (arg->type == ARG_ENUM)
         rv = read_words(p, arg);
@@ -210,8 +223,8 @@ static int check_default(const struct parser *p, const struct arg *arg)
     buf_close(&scratch);
     if (rv == 0)
         return 0;
-    return err_rule(p->err, ERR_ARG, "declare.arg", NULL, "argument \"%.*s\": its default is refused: %s", (int)p->spec.len, p->spec.data,
-                    why.text);
+    return err_rule(p->err, ERR_ARG, "declare.arg", NULL, "argument \"%.*s\": its default is refused: %s",
+                    (int)p->spec.len, p->spec.data, why.text);
 }
 
 static int read_spec(struct parser *p, struct arg *arg)
@@ -246,7 +259,8 @@ int args_parse_list(const struct slice *specs, int count, struct arg **out, stru
     size_t text = 1, words = 1;
     for (int i = 0; i < count; i++) {
         if (specs[i].len > SPEC_MAX)
-            return err_rule(err, ERR_ARG, "declare.arg", NULL, "argument %d: a declaration has at most %d bytes", i + 1, SPEC_MAX);
+            return err_rule(err, ERR_ARG, "declare.arg", NULL, "argument %d: a declaration has at most %d bytes", i + 1,
+                            SPEC_MAX);
         text += 2 * specs[i].len + 4;
         words += 2;
         for (size_t k = 0; k < specs[i].len; k++) {

@@ -6,8 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* An err carries a finished English sentence. To say it in Chinese the sentence is matched against the formats it can have been made from: the
- * text between the items must agree, what stands in place of an item is taken over. Longer, more special formats come first. */
+/* An err carries a finished English sentence. To say it in Chinese the sentence is matched against the formats it can
+ * have been made from: the text between the items must agree, what stands in place of an item is taken over. Longer,
+ * more special formats come first. */
 
 enum { ITEMS_MAX = 6 };
 
@@ -23,6 +24,8 @@ static const struct text texts[] = {
     {"%s: no such argument; did you mean %s?", "没有参数 %s，是否应为 %s？"},
     {"%s: no such argument", "没有参数 %s"},
     {"%s: an argument too many; the command has %d", "多余的参数 %s：该命令只有 %d 个参数"},
+    {"an argument too many, or its name is unknown", "多余的参数，或其名称未知"},
+    {"idem: at most %d bytes", "idem：至多 %d 个字节"},
     {"%s: belongs to commands that write; this one reads", "参数 %s 只用于写命令，本命令是读命令"},
     {"%s: must not be empty", "%s：不能为空"},
     {"%s: not valid UTF-8 without NUL", "%s：不是有效的 UTF-8 文本"},
@@ -33,6 +36,10 @@ static const struct text texts[] = {
     {"%s: %s is not a day as YYYY-MM-DD", "%s：%s 不是 YYYY-MM-DD 形式的日期"},
     {"%s: %s is not an instant as 2020-03-18T18:28:00+08:00 (offset or Z required) or a number of ms",
      "%s：%s 不是 2020-03-18T18:28:00+08:00 形式的时刻（必须带时区）或毫秒数"},
+    {"at: not an instant as 2020-03-18T18:28:00+08:00 or a number of ms",
+     "at：不是 2020-03-18T18:28:00+08:00 形式的时刻或毫秒数"},
+    {"command %s: its reply is longer than %d KiB; ask for less at once", "命令 %s 的答复超过 %d KiB；请减少一次查询的数量"},
+    {"%s: too big", "%s：过大"},
     {"%s: from %d to %d characters", "%s：应为 %d 至 %d 个字符"},
     {"%s: from %d to %d bytes", "%s：应为 %d 至 %d 个字节"},
     {"%s: from %d to %d items", "%s：应为 %d 至 %d 项"},
@@ -68,8 +75,8 @@ static bool digits(struct slice s)
     return s.len > 0;
 }
 
-/* Was `text` made from `fmt`? Then the pieces in place of its items. Each piece is as short as the literal behind it allows; the last
- * literal must end the text. */
+/* Was `text` made from `fmt`? Then the pieces in place of its items. Each piece is as short as the literal behind it
+ * allows; the last literal must end the text. */
 static bool match(const char *fmt, const char *text, struct slice pieces[ITEMS_MAX], int *count)
 {
     *count = 0;

@@ -41,7 +41,8 @@ static int refuse_range(const struct subject *s, int64_t min, int64_t max, const
         return err_rule(s->err, ERR_ARG, "arg.range", name, "%s: at most %lld%s", name, (long long)max, what);
     if (max == INT64_MAX)
         return err_rule(s->err, ERR_ARG, "arg.range", name, "%s: at least %lld%s", name, (long long)min, what);
-    return err_rule(s->err, ERR_ARG, "arg.range", name, "%s: from %lld to %lld%s", name, (long long)min, (long long)max, what);
+    return err_rule(s->err, ERR_ARG, "arg.range", name, "%s: from %lld to %lld%s", name, (long long)min, (long long)max,
+                    what);
 }
 
 int parse_int(struct slice text, int64_t *out)
@@ -142,7 +143,8 @@ static int take_instant(const struct subject *s, struct value *out)
 {
     int64_t ms;
     if (clock_parse_instant(s->text, &ms) != 0)
-        return refuse_type(s, "is not an instant as 2020-03-18T18:28:00+08:00 (offset or Z required) or a number of ms");
+        return refuse_type(s,
+                           "is not an instant as 2020-03-18T18:28:00+08:00 (offset or Z required) or a number of ms");
     *out = value_int(ms);
     return 0;
 }
@@ -275,7 +277,8 @@ static int take_json_items(const struct subject *s, struct buf *out, int64_t *co
     struct buf keep = {0};
     int rv = jsontext_parse(s->text, &list, &why);
     if (rv != 0 || !json_is_array(list)) {
-        rv = err_rule(s->err, ERR_ARG, "arg.type", s->arg->name, "%s: %s", s->arg->name, rv ? why.text : "not a JSON array");
+        rv = err_rule(s->err, ERR_ARG, "arg.type", s->arg->name, "%s: %s", s->arg->name,
+                      rv ? why.text : "not a JSON array");
         goto out;
     }
     *count = (int64_t)json_array_size(list);

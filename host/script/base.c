@@ -5,10 +5,10 @@
 #include <lualib.h>
 #include <string.h>
 
-/* The base functions that could hide a kill, show an address or reach outside, rewritten from the reference manual (§6.1) on the public
- * API. Missing on purpose: dofile, loadfile, warn, collectgarbage but for "count", string.dump, math.random (a command that
- * runs twice must do the same twice). The table of globals is closed once it is complete: a plugin keeps no state in it, and a
- * misspelt name is an error instead of nil.
+/* The base functions that could hide a kill, show an address or reach outside, rewritten from the reference manual
+ * (§6.1) on the public API. Missing on purpose: dofile, loadfile, warn, collectgarbage but for "count", string.dump,
+ * math.random (a command that runs twice must do the same twice). The table of globals is closed once it is complete: a
+ * plugin keeps no state in it, and a misspelt name is an error instead of nil.
  *
  * setmetatable refuses `__gc` (hooks are off inside a finalizer, so nothing could stop it) and `__mode`. */
 
@@ -185,7 +185,8 @@ static const char *push_chunk(lua_State *L, const char *name)
     return lua_pushfstring(L, "=%s.lua", dot ? dot + 1 : name);
 }
 
-/* require(name): own modules and muster.…, run once per state. Upvalue 1: what was loaded; false while it loads. [-1, +1, v] */
+/* require(name): own modules and muster.…, run once per state. Upvalue 1: what was loaded; false while it loads. [-1,
+ * +1, v] */
 static int base_require(lua_State *L)
 {
     struct sandbox *sb = sandbox_of(L);
@@ -202,7 +203,8 @@ static int base_require(lua_State *L)
     }
     struct slice source = sb->options.find ? sb->options.find(sb->options.arg, name) : (struct slice){NULL, 0};
     if (!source.data)
-        return luaL_error(L, "require: no module %s; a plugin has its own (%s.…) and the library's (muster.…)", name, sb->options.plugin);
+        return luaL_error(L, "require: no module %s; a plugin has its own (%s.…) and the library's (muster.…)", name,
+                          sb->options.plugin);
     lua_pushvalue(L, 1);
     lua_pushboolean(L, false);
     lua_rawset(L, lua_upvalueindex(1));
@@ -253,8 +255,14 @@ static void drop_field(lua_State *L, const char *library, const char *name)
 void sandbox_open_base(lua_State *L)
 {
     static const luaL_Reg own[] = {
-        {"pcall", base_pcall}, {"xpcall", base_xpcall}, {"setmetatable", base_setmetatable}, {"tostring", base_tostring},
-        {"print", base_print}, {"load", base_load},     {"collectgarbage", base_collectgarbage}, {NULL, NULL},
+        {"pcall", base_pcall},
+        {"xpcall", base_xpcall},
+        {"setmetatable", base_setmetatable},
+        {"tostring", base_tostring},
+        {"print", base_print},
+        {"load", base_load},
+        {"collectgarbage", base_collectgarbage},
+        {NULL, NULL},
     };
     static const char *const gone[] = {"dofile", "loadfile", "warn", "_VERSION"};
     lua_pushglobaltable(L);

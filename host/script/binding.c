@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The `call` object: one userdata per state, without content. What it shows is sb->call, set by the runtime for each command, so nothing is
- * built per call; a field is made when it is read. Used after its command, it raises. */
+/* The `call` object: one userdata per state, without content. What it shows is sb->call, set by the runtime for each
+ * command, so nothing is built per call; a field is made when it is read. Used after its command, it raises. */
 
 enum { PATH_BYTES = 1024 };
 
@@ -112,12 +112,13 @@ void binding_format(lua_State *L, const char *fmt, int first, char *out, size_t 
 
 static int refusal_code(lua_State *L, const char *token)
 {
-    static const int codes[] = {ERR_ARG, ERR_NOTFOUND, ERR_STATE,  ERR_NOPERM, ERR_SCOPE,
-                                ERR_CONFLICT, ERR_DUP, ERR_CLOSED, ERR_LIMIT,  ERR_POLICY};
+    static const int codes[] = {ERR_ARG,      ERR_NOTFOUND, ERR_STATE,  ERR_NOPERM, ERR_SCOPE,
+                                ERR_CONFLICT, ERR_DUP,      ERR_CLOSED, ERR_LIMIT,  ERR_POLICY};
     for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
         if (strcmp(token, err_token(codes[i])) == 0)
             return codes[i];
-    return luaL_error(L, "call:fail: no code %s; there are ARG NOTFOUND STATE NOPERM SCOPE CONFLICT DUP CLOSED LIMIT POLICY", token);
+    return luaL_error(
+        L, "call:fail: no code %s; there are ARG NOTFOUND STATE NOPERM SCOPE CONFLICT DUP CLOSED LIMIT POLICY", token);
 }
 
 /* Copy a text field of the details, cut to fit. [-0, +0, e] */
@@ -329,7 +330,17 @@ static int call_log(lua_State *L)
 
 /* -- fields -- */
 
-enum field { FIELD_NOW, FIELD_USER, FIELD_PERSON, FIELD_LANG, FIELD_SCOPE, FIELD_SCOPE_END, FIELD_ZONE, FIELD_TODAY, FIELD_DB };
+enum field {
+    FIELD_NOW,
+    FIELD_USER,
+    FIELD_PERSON,
+    FIELD_LANG,
+    FIELD_SCOPE,
+    FIELD_SCOPE_END,
+    FIELD_ZONE,
+    FIELD_TODAY,
+    FIELD_DB
+};
 
 static const char *const fields[] = {"now", "user", "person", "lang", "scope", "scope_end", "zone_min", "today", "db"};
 
@@ -397,9 +408,18 @@ static int call_newindex(lua_State *L)
 void sandbox_open_call(lua_State *L)
 {
     static const luaL_Reg methods[] = {
-        {"fail", call_fail},       {"next", call_next},           {"setting", call_setting}, {"emit", call_emit},
-        {"unit_set", call_unit_set}, {"unit_path", call_unit_path}, {"in_scope", call_in_scope}, {"nfc", call_nfc},
-        {"hash", call_hash},       {"log", call_log},             {"invoke", binding_invoke},  {"figure", binding_figure},
+        {"fail", call_fail},
+        {"next", call_next},
+        {"setting", call_setting},
+        {"emit", call_emit},
+        {"unit_set", call_unit_set},
+        {"unit_path", call_unit_path},
+        {"in_scope", call_in_scope},
+        {"nfc", call_nfc},
+        {"hash", call_hash},
+        {"log", call_log},
+        {"invoke", binding_invoke},
+        {"figure", binding_figure},
         {NULL, NULL},
     };
     fault_open(L);

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Nothing here asks a metamethod, and what must survive a raised error lives in Lua: the sorted keys of a table are a userdata, and a
- * JSON tree is turned into tables inside a protected call, so that it is freed in any case. */
+/* Nothing here asks a metamethod, and what must survive a raised error lives in Lua: the sorted keys of a table are a
+ * userdata, and a JSON tree is turned into tables inside a protected call, so that it is freed in any case. */
 
 void copy_push_null(lua_State *L)
 {
@@ -369,7 +369,8 @@ static void put_json(lua_State *L, int index, struct buf *out, int depth)
         rv = buf_text(out, lua_toboolean(L, index) ? "true" : "false");
         break;
     case LUA_TNUMBER:
-        rv = lua_isinteger(L, index) ? buf_int(out, lua_tointeger(L, index)) : jsontext_double(lua_tonumber(L, index), out);
+        rv = lua_isinteger(L, index) ? buf_int(out, lua_tointeger(L, index))
+                                     : jsontext_double(lua_tonumber(L, index), out);
         if (rv == ERR_ARG)
             luaL_error(L, "JSON has no infinite number and no NaN");
         break;

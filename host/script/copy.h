@@ -36,7 +36,8 @@ struct copy_key {
 };
 /* Is the table a sequence (1..n, nothing else; also when empty)? Its length, or -1. [-0, +0, -] */
 lua_Integer copy_sequence(lua_State *L, int index);
-/* Push a userdata with the table's keys in order of their bytes; valid while it and the table stay as they are. [-0, +1, e] */
+/* Push a userdata with the table's keys in order of their bytes; valid while it and the table stay as they are. [-0,
+ * +1, e] */
 const struct copy_key *copy_keys(lua_State *L, int index, size_t *count);
 /* Push the value of such a key. [-0, +1, -] */
 void copy_field(lua_State *L, int index, const struct copy_key *key);

@@ -2,8 +2,9 @@
 
 #include <lualib.h>
 
-/* resume, wrap and close of our own: hooks belong to one coroutine, so the sandbox must know which one runs, and a kill must not end at the
- * coroutine that it hit. Nesting is bounded: closing coroutines inside one another would use up the C stack (Lua 5.4.4). */
+/* resume, wrap and close of our own: hooks belong to one coroutine, so the sandbox must know which one runs, and a kill
+ * must not end at the coroutine that it hit. Nesting is bounded: closing coroutines inside one another would use up the
+ * C stack (Lua 5.4.4). */
 
 enum { NESTED_MAX = 16 };
 
@@ -36,7 +37,8 @@ static void leave(lua_State *L)
     sandbox_poll(L);
 }
 
-/* Resume `co` with the nargs values on top of L. Results, or one error, on top of L; their number, or -1 for an error. */
+/* Resume `co` with the nargs values on top of L. Results, or one error, on top of L; their number, or -1 for an error.
+ */
 static int resume(lua_State *L, lua_State *co, int nargs)
 {
     if (!lua_checkstack(co, nargs)) {
@@ -71,7 +73,8 @@ static int co_resume(lua_State *L)
     return n >= 0 ? n + 1 : 2;
 }
 
-/* Run the pending `__close` of a coroutine that ended in an error or is given up. LUA_OK or the status; then the error is on top of co. */
+/* Run the pending `__close` of a coroutine that ended in an error or is given up. LUA_OK or the status; then the error
+ * is on top of co. */
 static int reset(lua_State *L, lua_State *co)
 {
     enter(L, co);

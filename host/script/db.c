@@ -4,10 +4,12 @@
 
 #include <string.h>
 
-/* call.db: SQL of the plugin, through the store's guard. Rows are read whole, within the store's limits of rows and bytes.
+/* call.db: SQL of the plugin, through the store's guard. Rows are read whole, within the store's limits of rows and
+ * bytes.
  *
- * A cursor is kept in sb->cursor while rows are pushed: if Lua raises (memory), the run's end closes it. A failed statement dooms the
- * command: the error can be caught, but not be survived, because other engines than SQLite abort the transaction. */
+ * A cursor is kept in sb->cursor while rows are pushed: if Lua raises (memory), the run's end closes it. A failed
+ * statement dooms the command: the error can be caught, but not be survived, because other engines than SQLite abort
+ * the transaction. */
 
 enum { PARAMS_MAX = 100, COLUMNS_MAX = 100 };
 
@@ -58,7 +60,8 @@ static int refuse(lua_State *L, struct err *err)
     if (err->code == ERR_ARG || err->code == ERR_POLICY) {
         struct err wrong = *err;
         luaL_where(L, 1);
-        err_rule(err, ERR_INTERNAL, wrong.rule, NULL, "plugin %s, %sSQL: %s", sb->options.plugin, lua_tostring(L, -1), wrong.text);
+        err_rule(err, ERR_INTERNAL, wrong.rule, NULL, "plugin %s, %sSQL: %s", sb->options.plugin, lua_tostring(L, -1),
+                 wrong.text);
         lua_pop(L, 1);
     }
     if (sb->doom && sb->doom->code == 0)

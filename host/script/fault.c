@@ -5,10 +5,11 @@
 
 #include <string.h>
 
-/* call:fail and refused host calls raise a userdata with a whole struct err inside. Anything else a plugin raises is a fault of the plugin:
- * its client reads "plugin NAME, FILE:LINE: text", the log gets the traceback.
+/* call:fail and refused host calls raise a userdata with a whole struct err inside. Anything else a plugin raises is a
+ * fault of the plugin: its client reads "plugin NAME, FILE:LINE: text", the log gets the traceback.
  *
- * Error values are never given to metamethods here: a `__tostring` that loops would run outside of the command's protection. */
+ * Error values are never given to metamethods here: a `__tostring` that loops would run outside of the command's
+ * protection. */
 
 enum { TEXT_BYTES = 500 };
 
@@ -98,12 +99,14 @@ static int take_kill(struct sandbox *sb, const struct frame *frame, struct err *
     log_warn("plugin", "%s: command %s stopped at %s, %s limit, %zu bytes in use", frame->plugin, frame->command, at,
              sb->kill == KILL_MEMORY ? "memory" : "time", sb->used);
     if (sb->kill == KILL_MEMORY)
-        return err_rule(err, ERR_LIMIT, "limit.memory", NULL,
-                        "plugin %s, command %s: stopped, it needs more than %zu KiB of memory; nothing was kept; ask for less at once",
-                        frame->plugin, frame->command, sb->options.soft_bytes / 1024);
-    return err_rule(err, ERR_TIMEOUT, "limit.time", NULL,
-                    "plugin %s, command %s: stopped after its limit of %d ms; nothing was kept; ask for less at once, or raise timeout_ms in its declaration",
-                    frame->plugin, frame->command, frame->limit_ms);
+        return err_rule(
+            err, ERR_LIMIT, "limit.memory", NULL,
+            "plugin %s, command %s: stopped, it needs more than %zu KiB of memory; nothing was kept; ask for less at once",
+            frame->plugin, frame->command, sb->options.soft_bytes / 1024);
+    return err_rule(
+        err, ERR_TIMEOUT, "limit.time", NULL,
+        "plugin %s, command %s: stopped after its limit of %d ms; nothing was kept; ask for less at once, or raise timeout_ms in its declaration",
+        frame->plugin, frame->command, frame->limit_ms);
 }
 
 static int take_text(lua_State *L, const struct frame *frame, struct err *err)
@@ -111,11 +114,12 @@ static int take_text(lua_State *L, const struct frame *frame, struct err *err)
     size_t len = 0;
     const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &len) : NULL;
     if (!text)
-        return err_set(err, ERR_INTERNAL, "plugin %s, command %s: raised a %s instead of a text", frame->plugin, frame->command,
-                       luaL_typename(L, -1));
+        return err_set(err, ERR_INTERNAL, "plugin %s, command %s: raised a %s instead of a text", frame->plugin,
+                       frame->command, luaL_typename(L, -1));
     if (strstr(text, "stack overflow"))
-        return err_rule(err, ERR_LIMIT, "limit.stack", NULL, "plugin %s, command %s: stopped, its calls nest too deeply; nothing was kept",
-                        frame->plugin, frame->command);
+        return err_rule(err, ERR_LIMIT, "limit.stack", NULL,
+                        "plugin %s, command %s: stopped, its calls nest too deeply; nothing was kept", frame->plugin,
+                        frame->command);
     struct slice s = {text, len};
     if (!utf8_valid(s))
         s = SLICE("raised a text that is not UTF-8");
@@ -133,7 +137,8 @@ int fault_take(struct sandbox *sb, lua_State *L, int status, const struct frame 
         return refusal->code;
     }
     if (status == LUA_ERRERR)
-        return err_rule(err, ERR_LIMIT, "limit.stack", NULL, "plugin %s, command %s: stopped, an error while handling an error", frame->plugin,
+        return err_rule(err, ERR_LIMIT, "limit.stack", NULL,
+                        "plugin %s, command %s: stopped, an error while handling an error", frame->plugin,
                         frame->command);
     return take_text(L, frame, err);
 }

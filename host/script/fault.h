@@ -4,7 +4,8 @@
 
 #include "script/sandbox.h"
 
-/* Raise a refusal: a value with code, rule, arg, state, allowed and text, which pcall can catch. Does not return. [-0, +0, v] */
+/* Raise a refusal: a value with code, rule, arg, state, allowed and text, which pcall can catch. Does not return. [-0,
+ * +0, v] */
 int fault_raise(lua_State *L, const struct err *err);
 /* Is the value a refusal? Its err, or NULL. [-0, +0, -] */
 const struct err *fault_at(lua_State *L, int index);
@@ -12,7 +13,8 @@ const struct err *fault_at(lua_State *L, int index);
 void fault_open(lua_State *L);
 /* The message handler of sandbox_run: logs the traceback of a fault and leaves the value. */
 int fault_trace(lua_State *L);
-/* Fill `err` from the value on top of the stack (status of lua_pcall), or from the state's kill. Returns the code. [-0, +0, -] */
+/* Fill `err` from the value on top of the stack (status of lua_pcall), or from the state's kill. Returns the code. [-0,
+ * +0, -] */
 int fault_take(struct sandbox *sb, lua_State *L, int status, const struct frame *frame, struct err *err);
 
 #endif

@@ -4,12 +4,13 @@
 
 #include <string.h>
 
-/* call:invoke and call:figure: arguments go out as texts of the wire, the canonical reply comes back as Lua values. Between the two other
- * plugins run, perhaps this very state again; so the buffers belong to this nesting alone. */
+/* call:invoke and call:figure: arguments go out as texts of the wire, the canonical reply comes back as Lua values.
+ * Between the two other plugins run, perhaps this very state again; so the buffers belong to this nesting alone. */
 
 enum { ARGS_MAX = 64, ARGS_BYTES = 8 * 1024 * 1024, REPLY_BYTES = 8 * 1024 * 1024 };
 
-typedef int ask(struct call *call, struct slice name, const struct named_arg *args, int nargs, struct buf *reply, struct err *err);
+typedef int ask(struct call *call, struct slice name, const struct named_arg *args, int nargs, struct buf *reply,
+                struct err *err);
 
 /* The value on top as its text on the wire. [-0, +0, e] */
 static void put_text(lua_State *L, struct buf *out)
@@ -91,6 +92,7 @@ static int converse(lua_State *L, const char *method, bool figure)
     sandbox_poll(L); /* the time may be used up although the callee made it */
     struct reader reader = {buf_view(&level->reply)};
     copy_push_reply(L, &reader);
+    buf_clear(&level->reply); /* a large one is not kept */
     return 1;
 }
 

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Equal values must have equal texts: the hash of an idempotent request is taken over them. So keys are sorted by bytes and a
- * number has one spelling. */
+/* Equal values must have equal texts: the hash of an idempotent request is taken over them. So keys are sorted by bytes
+ * and a number has one spelling. */
 
 int jsontext_quote(struct slice text, struct buf *out)
 {

@@ -9,8 +9,8 @@
 
 #define JSON_DEPTH_MAX 32
 
-/* Parse one JSON value of any kind: UTF-8, no duplicate keys, no NUL, integers within int64, nested at most JSON_DEPTH_MAX.
- * 0 with a new reference, or ERR_ARG saying where it went wrong. */
+/* Parse one JSON value of any kind: UTF-8, no duplicate keys, no NUL, integers within int64, nested at most
+ * JSON_DEPTH_MAX. 0 with a new reference, or ERR_ARG saying where it went wrong. */
 int jsontext_parse(struct slice text, json_t **out, struct err *err);
 /* Append the canonical text of a value. 0 or ERR_TOOBIG. */
 int jsontext_put(const json_t *value, struct buf *out);

@@ -7,16 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A state is created per plugin and lane, runs commands one after the other, and is thrown away when it had to be killed.
+/* A state is created per plugin and lane, runs commands one after the other, and is thrown away when it had to be
+ * killed.
  *
- * Time: the watchdog's signal sets `kill` and installs a count hook of one instruction; the hook raises the kill token. No pcall can
- * keep it: ours ask for `kill` after the call, and whatever Lua still runs (`__close`) dies at its first instruction. Not
- * interruptible are C functions of the stock string and table libraries that work long on one call (a pattern with nested
- * repetition, a sort of huge strings); for these the watchdog ends the process.
+ * Time: the watchdog's signal sets `kill` and installs a count hook of one instruction; the hook raises the kill token.
+ * No pcall can keep it: ours ask for `kill` after the call, and whatever Lua still runs (`__close`) dies at its first
+ * instruction. Not interruptible are C functions of the stock string and table libraries that work long on one call (a
+ * pattern with nested repetition, a sort of huge strings); for these the watchdog ends the process.
  *
- * Memory: an allocation never fails at the soft limit, for failing would start emergency collections inside the interpreter. It asks for a full
- * collection at the next instruction, and if that does not help the state is killed. NULL is returned only far above (three
- * times the soft limit) or for a single huge string, and then the state is killed too. */
+ * Memory: an allocation never fails at the soft limit, for failing would start emergency collections inside the
+ * interpreter. It asks for a full collection at the next instruction, and if that does not help the state is killed.
+ * NULL is returned only far above (three times the soft limit) or for a single huge string, and then the state is
+ * killed too. */
 
 enum { SOFT_BYTES = 32 * 1024 * 1024, STRING_BYTES = 16 * 1024 * 1024, CHAIN_MAX = 200 };
 
@@ -114,7 +116,8 @@ static int panic(lua_State *L)
 
 /* -- compiling -- */
 
-/* Source with a chain like a.x.x.x… beyond 200 links makes Lua 5.4.4 recurse without end when it reports an error in it. */
+/* Source with a chain like a.x.x.x… beyond 200 links makes Lua 5.4.4 recurse without end when it reports an error in
+ * it. */
 static bool has_long_chain(struct slice s)
 {
     int links = 0;
@@ -147,8 +150,8 @@ void sandbox_compile(lua_State *L, struct slice source, const char *chunk)
 static int open_all(lua_State *L)
 {
     static const luaL_Reg libs[] = {
-        {LUA_GNAME, luaopen_base},        {LUA_STRLIBNAME, luaopen_string}, {LUA_TABLIBNAME, luaopen_table},
-        {LUA_MATHLIBNAME, luaopen_math},  {LUA_UTF8LIBNAME, luaopen_utf8},  {LUA_COLIBNAME, luaopen_coroutine},
+        {LUA_GNAME, luaopen_base},       {LUA_STRLIBNAME, luaopen_string}, {LUA_TABLIBNAME, luaopen_table},
+        {LUA_MATHLIBNAME, luaopen_math}, {LUA_UTF8LIBNAME, luaopen_utf8},  {LUA_COLIBNAME, luaopen_coroutine},
     };
     for (size_t i = 0; i < sizeof(libs) / sizeof(libs[0]); i++) {
         luaL_requiref(L, libs[i].name, libs[i].func, 1);
@@ -224,7 +227,8 @@ static int protect(struct sandbox *sb, const struct frame *frame, lua_CFunction 
     return rv;
 }
 
-int sandbox_run(struct sandbox *sb, struct watch *watch, struct frame *frame, lua_CFunction body, void *arg, struct err *err)
+int sandbox_run(struct sandbox *sb, struct watch *watch, struct frame *frame, lua_CFunction body, void *arg,
+                struct err *err)
 {
     struct cursor *cursor = sb->cursor;
     int coroutines = sb->coroutines;

@@ -30,24 +30,24 @@ struct sandbox_level {
 
 struct sandbox {
     struct sandbox_options options;
-    lua_State *L;                   /* the main thread */
-    lua_State *volatile cur;        /* the coroutine that runs */
-    volatile sig_atomic_t kill;     /* enum kill_reason */
-    volatile sig_atomic_t collect;  /* the soft limit was passed: collect at the next instruction */
-    bool spoiled;                   /* it may not run again, though the command ended with an error of its own */
+    lua_State *L;                  /* the main thread */
+    lua_State *volatile cur;       /* the coroutine that runs */
+    volatile sig_atomic_t kill;    /* enum kill_reason */
+    volatile sig_atomic_t collect; /* the soft limit was passed: collect at the next instruction */
+    bool spoiled;                  /* it may not run again, though the command ended with an error of its own */
     size_t used, peak, hard;
-    int coroutines;                 /* nested resumes */
-    int entered;                    /* nested runs: 2 when a plugin is called back by one that it called */
-    char where[100];                /* the line at which the state was stopped */
+    int coroutines;  /* nested resumes */
+    int entered;     /* nested runs: 2 when a plugin is called back by one that it called */
+    char where[100]; /* the line at which the state was stopped */
 
     /* -- the running command -- */
-    struct call *call;              /* NULL between commands */
-    struct err *doom;               /* of the running command: its first failed statement; code 0 when none */
-    struct cursor *cursor;          /* open while rows become tables: closed at the end if an error jumped over it */
+    struct call *call;     /* NULL between commands */
+    struct err *doom;      /* of the running command: its first failed statement; code 0 when none */
+    struct cursor *cursor; /* open while rows become tables: closed at the end if an error jumped over it */
     int level;
     struct sandbox_level levels[CALL_DEPTH_MAX + 2];
-    struct buf text;                /* for one binding at a time, never across a call of plugin code */
-    int ref_call, ref_refusal;      /* registry references */
+    struct buf text;           /* for one binding at a time, never across a call of plugin code */
+    int ref_call, ref_refusal; /* registry references */
 };
 
 /* The environment is complete; no plugin code has run. Never NULL (out of memory aborts). */
@@ -59,10 +59,11 @@ static inline struct sandbox *sandbox_of(lua_State *L)
     return *(struct sandbox **)lua_getextraspace(L);
 }
 
-/* Run `body` protected, with the light userdata `arg` as its only argument, as `frame`, under the watchdog. What Lua raises becomes `err`:
- * a refusal as it was made, ERR_TIMEOUT, ERR_LIMIT or ERR_INTERNAL with plugin, file and line; a fault's traceback is logged.
- * 0 or the code. The state must not be used again once sandbox_dead. */
-int sandbox_run(struct sandbox *sb, struct watch *watch, struct frame *frame, lua_CFunction body, void *arg, struct err *err);
+/* Run `body` protected, with the light userdata `arg` as its only argument, as `frame`, under the watchdog. What Lua
+ * raises becomes `err`: a refusal as it was made, ERR_TIMEOUT, ERR_LIMIT or ERR_INTERNAL with plugin, file and line; a
+ * fault's traceback is logged. 0 or the code. The state must not be used again once sandbox_dead. */
+int sandbox_run(struct sandbox *sb, struct watch *watch, struct frame *frame, lua_CFunction body, void *arg,
+                struct err *err);
 
 /* Was it stopped, or grown beyond what is worth keeping? Then throw it away. */
 static inline bool sandbox_dead(const struct sandbox *sb)
@@ -70,10 +71,12 @@ static inline bool sandbox_dead(const struct sandbox *sb)
     return sb->kill != KILL_NONE || sb->spoiled;
 }
 
-/* Push the function of a source text: no bytecode, bounded, no absurd chains. Raises when it can't be compiled. [-0, +1, e] */
+/* Push the function of a source text: no bytecode, bounded, no absurd chains. Raises when it can't be compiled. [-0,
+ * +1, e] */
 void sandbox_compile(lua_State *L, struct slice source, const char *chunk);
 
-/* From now on every instruction of the running coroutine ends in the kill. Async-signal-safe on the lane's own thread. */
+/* From now on every instruction of the running coroutine ends in the kill. Async-signal-safe on the lane's own thread.
+ */
 void sandbox_stop(struct sandbox *sb, enum kill_reason reason);
 /* Make the running coroutine look at the flags at its next instruction. Async-signal-safe on the lane's own thread. */
 void sandbox_hook(struct sandbox *sb);
@@ -87,7 +90,8 @@ static inline void sandbox_poll(lua_State *L)
 }
 
 /* -- parts of the environment, one file each -- */
-void sandbox_open_base(lua_State *L);      /* base.c: pcall, xpcall, load, setmetatable, tostring, print, require … [-0, +0, m] */
+void sandbox_open_base(
+    lua_State *L); /* base.c: pcall, xpcall, load, setmetatable, tostring, print, require … [-0, +0, m] */
 void sandbox_open_coroutine(lua_State *L); /* coroutine.c [-0, +0, m] */
 void sandbox_open_muster(lua_State *L);    /* lib.c: muster.null, muster.json [-0, +0, m] */
 void sandbox_open_call(lua_State *L);      /* binding.c: the call object [-0, +0, m] */

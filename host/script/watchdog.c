@@ -15,13 +15,15 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* A script runs without any hook, at full speed. Every 2 ms the watchdog compares the deadline of each lane with the clock; when one
- * has passed it interrupts the lane's store and sends the lane's thread a signal. The handler, in that thread, marks the states whose
- * time is up and installs the hook that kills them. lua_sethook from another thread would be a race inside Lua.
+/* A script runs without any hook, at full speed. Every 2 ms the watchdog compares the deadline of each lane with the
+ * clock; when one has passed it interrupts the lane's store and sends the lane's thread a signal. The handler, in that
+ * thread, marks the states whose time is up and installs the hook that kills them. lua_sethook from another thread
+ * would be a race inside Lua.
  *
- * The watchdog touches nothing but the static places below. It raises `touching` before it looks at a deadline for the last time, and a
- * lane that ends a command lowers the deadline and waits for `touching`: so neither signal nor interrupt can hit what comes next (a
- * rollback above all). A signal that is late nevertheless finds no frame whose deadline has passed, and does nothing.
+ * The watchdog touches nothing but the static places below. It raises `touching` before it looks at a deadline for the
+ * last time, and a lane that ends a command lowers the deadline and waits for `touching`: so neither signal nor
+ * interrupt can hit what comes next (a rollback above all). A signal that is late nevertheless finds no frame whose
+ * deadline has passed, and does nothing.
  *
  * With no lane at work the thread sleeps; the first command wakes it through an eventfd. */
 
@@ -151,12 +153,14 @@ static void on_signal(int number)
 
 /* -- the watchdog's side -- */
 
-/* A C function of Lua that nothing can interrupt. SQLite makes the crash safe, and the next start begins without what was lost. */
+/* A C function of Lua that nothing can interrupt. SQLite makes the crash safe, and the next start begins without what
+ * was lost. */
 static void give_up(struct watch *w)
 {
     const char *plugin = atomic_load_explicit(&w->plugin, memory_order_relaxed);
     const char *command = atomic_load_explicit(&w->command, memory_order_relaxed);
-    log_error("watchdog", "plugin %s, command %s: still running %d ms after its deadline and can't be stopped; ending the process",
+    log_error("watchdog",
+              "plugin %s, command %s: still running %d ms after its deadline and can't be stopped; ending the process",
               plugin ? plugin : "?", command ? command : "?", w->grace_ms);
     abort();
 }

@@ -1,4 +1,5 @@
-/* Deadlines of running commands: one thread watches every lane, and a signal stops the script in the lane's own thread. */
+/* Deadlines of running commands: one thread watches every lane, and a signal stops the script in the lane's own thread.
+ */
 #ifndef MUSTER_SCRIPT_WATCHDOG_H
 #define MUSTER_SCRIPT_WATCHDOG_H
 
@@ -9,8 +10,8 @@ struct sandbox;
 
 /* One running command of a lane, on the lane's stack; `outer` is the one that called it. */
 struct frame {
-    uint64_t deadline_ns;    /* clock_mono_ns; 0: none */
-    int limit_ms;            /* the time it was given, for the message */
+    uint64_t deadline_ns; /* clock_mono_ns; 0: none */
+    int limit_ms;         /* the time it was given, for the message */
     const char *plugin, *command;
     struct sandbox *sandbox; /* whose Lua runs; NULL: native */
     struct frame *outer;
@@ -18,8 +19,8 @@ struct frame {
 
 struct watch; /* one lane's place at the watchdog: static, never freed */
 
-/* Take a place for the calling thread. `store` (may be NULL) is interrupted when a deadline passes; a command that goes on for
- * `grace_ms` after its deadline ends the process. NULL when all 64 places are taken. */
+/* Take a place for the calling thread. `store` (may be NULL) is interrupted when a deadline passes; a command that goes
+ * on for `grace_ms` after its deadline ends the process. NULL when all 64 places are taken. */
 struct watch *watch_enter(struct store *store, int grace_ms);
 void watch_leave(struct watch *w); /* same thread; NULL is fine */
 
@@ -29,7 +30,8 @@ void frame_enter(struct watch *w, struct frame *frame);
 void frame_leave(struct watch *w, struct frame *frame);
 /* The innermost frame of the calling thread, or NULL. */
 struct frame *frame_running(void);
-/* Mark the states of all frames whose deadline has passed. The signal does this; a binding does it after ERR_TIMEOUT from the store. */
+/* Mark the states of all frames whose deadline has passed. The signal does this; a binding does it after ERR_TIMEOUT
+ * from the store. */
 void frame_expire(void);
 
 /* The thread, one for the process. */

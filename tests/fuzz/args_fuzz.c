@@ -1,5 +1,5 @@
-/* Declarations and the words that are bound by them: `specs NUL word NUL word …`. Whatever is accepted must hash and redact, and bind the same
- * way again. */
+/* Declarations and the words that are bound by them: `specs NUL word NUL word …`. Whatever is accepted must hash and
+ * redact, and bind the same way again. */
 #include "plugin/args.h"
 
 #include <stdlib.h>

@@ -47,7 +47,8 @@ static void show(const char *specs, enum mode mode, const char *words, char *out
             else if (v->type == VALUE_BOOL)
                 len += (size_t)snprintf(out + len, size - len, v->i ? "true" : "false");
             else
-                len += (size_t)snprintf(out + len, size - len, v->type == VALUE_JSON ? "%.*s" : "<%.*s>", (int)v->s.len, v->s.data);
+                len += (size_t)snprintf(out + len, size - len, v->type == VALUE_JSON ? "%.*s" : "<%.*s>", (int)v->s.len,
+                                        v->s.data);
         }
     }
     bound_close(&b);
@@ -91,7 +92,8 @@ static void values_are_converted_by_type(void **state)
         {"a:int", "a=-9223372036854775808", "-9223372036854775808"},
         {"a:int", "a=9223372036854775808", "!arg.range: a: 9223372036854775808 does not fit into 64 bits"},
         {"a:int", "a=-9223372036854775809", "!arg.range: a: -9223372036854775809 does not fit into 64 bits"},
-        {"a:int", "a=99999999999999999999999999", "!arg.range: a: 99999999999999999999999999 does not fit into 64 bits"},
+        {"a:int", "a=99999999999999999999999999",
+         "!arg.range: a: 99999999999999999999999999 does not fit into 64 bits"},
         {"a:int", "a=10.5", "!arg.type: a: 10.5 is not a whole number"},
         {"a:int", "a=1e3", "!arg.type: a: 1e3 is not a whole number"},
         {"a:int", "a=+5", "!arg.type: a: +5 is not a whole number"},
@@ -178,8 +180,10 @@ static void words_find_their_arguments(void **state)
         {"a:int", "a=1;a=2", "!arg.twice: a: given twice"},
         {"a:int b:int", "1;a=2", "!arg.twice: a: given twice"},
         {"a:int", "a=1;zzz=2", "!arg.unknown: zzz: no such argument"},
-        {"amount_fen:int on:text", "amount_fen=1;amont_fen=2", "!arg.unknown: amont_fen: no such argument; did you mean amount_fen?"},
-        {"note:text amount_fen:int", "amont_fen=2", "!arg.unknown: amont_fen: no such argument; did you mean amount_fen?"},
+        {"amount_fen:int on:text", "amount_fen=1;amont_fen=2",
+         "!arg.unknown: amont_fen: no such argument; did you mean amount_fen?"},
+        {"note:text amount_fen:int", "amont_fen=2",
+         "!arg.unknown: amont_fen: no such argument; did you mean amount_fen?"},
         {"a:text", "x=1", "<x=1>"},
         {"a:text", "b=1", "<b=1>"},
         {"a:text", "https://x/?q=1", "<https://x/?q=1>"},
@@ -196,9 +200,41 @@ static void wrong_declarations_are_refused(void **state)
 {
     (void)state;
     static const char *const wrong[] = {
-        "a", "a:", "a:txt", "A:int", "1a:int", ":int", "a:int(", "a:int(1", "a:int(1..", "a:int(x)", "a:int(5..1)", "a:int(1.2)", "a:int[", "a:int]", "a:int[]x",
-        "a:int??", "a:int?=1", "a:enum", "a:enum()", "a:enum(a|)", "a:enum(a", "a:date(3)", "a:bool(1)", "a:blob[]", "idem:text", "at:instant",
-        "lang:text", "timeout_ms:int", "a:int=x", "a:int(1..5)=6", "a:date=today", "a:int a:int", "a:enum(x|y)=z", "a:int(99999999999999999999)", "a!b:int",
+        "a",
+        "a:",
+        "a:txt",
+        "A:int",
+        "1a:int",
+        ":int",
+        "a:int(",
+        "a:int(1",
+        "a:int(1..",
+        "a:int(x)",
+        "a:int(5..1)",
+        "a:int(1.2)",
+        "a:int[",
+        "a:int]",
+        "a:int[]x",
+        "a:int??",
+        "a:int?=1",
+        "a:enum",
+        "a:enum()",
+        "a:enum(a|)",
+        "a:enum(a",
+        "a:date(3)",
+        "a:bool(1)",
+        "a:blob[]",
+        "idem:text",
+        "at:instant",
+        "lang:text",
+        "timeout_ms:int",
+        "a:int=x",
+        "a:int(1..5)=6",
+        "a:date=today",
+        "a:int a:int",
+        "a:enum(x|y)=z",
+        "a:int(99999999999999999999)",
+        "a!b:int",
     };
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         struct arg *args = NULL;
@@ -245,8 +281,9 @@ static void reserved_arguments_are_taken(void **state)
         const char *word, *rule;
         enum mode mode;
     } wrong[] = {
-        {"idem=x", "arg.read_only", MODE_READ}, {"at=5", "arg.read_only", MODE_READ},   {"lang=fr", "arg.type", MODE_READ},
-        {"timeout_ms=0", "arg.range", MODE_READ}, {"timeout_ms=x", "arg.type", MODE_READ}, {"at=now", "arg.type", MODE_WRITE},
+        {"idem=x", "arg.read_only", MODE_READ},  {"at=5", "arg.read_only", MODE_READ},
+        {"lang=fr", "arg.type", MODE_READ},      {"timeout_ms=0", "arg.range", MODE_READ},
+        {"timeout_ms=x", "arg.type", MODE_READ}, {"at=now", "arg.type", MODE_WRITE},
         {"idem=", "arg.range", MODE_WRITE},
     };
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
@@ -350,13 +387,19 @@ static void secrets_are_redacted(void **state)
 {
     (void)state;
     struct buf out = {0};
-    const struct slice words[] = {SLICE("name=wang"), SLICE("password=hunter2"), SLICE("n=5"), SLICE("j=[1, 2]"), SLICE("ok=yes"), SLICE("data=\x01\xff")};
+    const struct slice words[] = {SLICE("name=wang"), SLICE("password=hunter2"), SLICE("n=5"),
+                                  SLICE("j=[1, 2]"),  SLICE("ok=yes"),           SLICE("data=\x01\xff")};
     redact("name:text password!:text n:int j:json ok:bool data:blob none:text?", words, 6, 1000, &out);
-    assert_string_equal(buf_cstr(&out), "{\"name\":\"wang\",\"password\":\"***\",\"n\":5,\"j\":[1,2],\"ok\":true,\"data\":\"2 bytes\"}");
+    assert_string_equal(
+        buf_cstr(&out),
+        "{\"name\":\"wang\",\"password\":\"***\",\"n\":5,\"j\":[1,2],\"ok\":true,\"data\":\"2 bytes\"}");
     char text[3001];
     memset(text, 'x', sizeof(text));
     memcpy(text, "a=", 2);
-    const struct slice longer[] = {{text, 3000}, SLICE("b=\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"")};
+    const struct slice longer[] = {
+        {text, 3000},
+        SLICE(
+            "b=\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"")};
     redact("a:text(4000) b:text", longer, 2, 1000, &out);
     assert_non_null(strstr(buf_cstr(&out), "xxx…\""));
     for (size_t max = 40; max < 400; max += 7) {
@@ -395,9 +438,9 @@ static void refusals_can_be_said_in_chinese(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(values_are_converted_by_type),    cmocka_unit_test(arrays_are_checked_item_by_item),
-        cmocka_unit_test(words_find_their_arguments),      cmocka_unit_test(wrong_declarations_are_refused),
-        cmocka_unit_test(reserved_arguments_are_taken),    cmocka_unit_test(named_only_takes_no_positions),
+        cmocka_unit_test(values_are_converted_by_type),     cmocka_unit_test(arrays_are_checked_item_by_item),
+        cmocka_unit_test(words_find_their_arguments),       cmocka_unit_test(wrong_declarations_are_refused),
+        cmocka_unit_test(reserved_arguments_are_taken),     cmocka_unit_test(named_only_takes_no_positions),
         cmocka_unit_test(equal_requests_have_equal_hashes), cmocka_unit_test(secrets_are_redacted),
         cmocka_unit_test(refusals_can_be_said_in_chinese),
     };

@@ -36,7 +36,8 @@ static int close_sandbox(void **state)
 
 static int protect(lua_CFunction body, void *arg, struct err *err)
 {
-    struct frame frame = {.deadline_ns = clock_mono_ns() + 20000000000u, .limit_ms = 20000, .plugin = "demo", .command = "demo.test"};
+    struct frame frame = {
+        .deadline_ns = clock_mono_ns() + 20000000000u, .limit_ms = 20000, .plugin = "demo", .command = "demo.test"};
     return sandbox_run(sb, watch, &frame, body, arg, err);
 }
 
@@ -90,7 +91,8 @@ static void wrong_json_is_refused(void **state)
         strcat(deep, "[");
     for (int i = 0; i < 40; i++)
         strcat(deep, "]");
-    const char *const rows[] = {"", "{", "[1,]", "nul", "{\"a\":1,\"a\":2}", "99999999999999999999", "\"\\u0000\"", "\"\xff\"", "[1] x", deep};
+    const char *const rows[] = {
+        "", "{", "[1,]", "nul", "{\"a\":1,\"a\":2}", "99999999999999999999", "\"\\u0000\"", "\"\xff\"", "[1] x", deep};
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct trip t = {.in = slice_of(rows[i])};
         struct err err = {0};

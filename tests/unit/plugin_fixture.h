@@ -1,5 +1,5 @@
-/* A small world to run plugins in: plugins written by the test into a fresh folder, a registry, a store, one lane's runtime, and a host
- * that knows nested calls, series and settings. One world at a time. */
+/* A small world to run plugins in: plugins written by the test into a fresh folder, a registry, a store, one lane's
+ * runtime, and a host that knows nested calls, series and settings. One world at a time. */
 #ifndef MUSTER_TESTS_PLUGIN_FIXTURE_H
 #define MUSTER_TESTS_PLUGIN_FIXTURE_H
 
@@ -59,7 +59,8 @@ static inline void world_open(struct world *w)
 static inline void world_plugin(struct world *w, const char *name, const char *more, const char *init)
 {
     char text[600], path[200];
-    snprintf(text, sizeof(text), "return { name = '%s', version = '1.0.0', api = 1, summary = 'Test.', %s }", name, more);
+    snprintf(text, sizeof(text), "return { name = '%s', version = '1.0.0', api = 1, summary = 'Test.', %s }", name,
+             more);
     snprintf(path, sizeof(path), "plugins/%s/manifest.lua", name);
     put_file(w->dir, path, text);
     snprintf(path, sizeof(path), "plugins/%s/init.lua", name);
@@ -116,7 +117,8 @@ static inline void world_close(struct world *w)
 static inline int host_words(const struct named_arg *args, int nargs, char texts[][4000], struct slice *words)
 {
     for (int i = 0; i < nargs; i++) {
-        int len = snprintf(texts[i], 4000, "%.*s=%.*s", (int)args[i].name.len, args[i].name.data, (int)args[i].text.len, args[i].text.data);
+        int len = snprintf(texts[i], 4000, "%.*s=%.*s", (int)args[i].name.len, args[i].name.data, (int)args[i].text.len,
+                           args[i].text.data);
         words[i] = (struct slice){texts[i], (size_t)len};
     }
     return nargs;
@@ -130,13 +132,14 @@ static inline struct call host_inner(struct call *call)
     return inner;
 }
 
-static inline int host_invoke(struct call *call, struct slice name, const struct named_arg *args, int nargs, struct buf *reply, struct err *err)
+static inline int host_invoke(struct call *call, struct slice name, const struct named_arg *args, int nargs,
+                              struct buf *reply, struct err *err)
 {
     struct world *w = call->lane;
     const struct command *c = registry_command(w->registry, name);
     if (!c)
         return err_set(err, ERR_NOCOMMAND, "no command %.*s", (int)name.len, name.data);
-    char (*texts)[4000] = malloc(4000 * 20);
+    char(*texts)[4000] = malloc(4000 * 20);
     struct slice words[20];
     struct bound bound = {.named_only = true};
     struct call inner = host_inner(call);
@@ -156,14 +159,15 @@ static inline int host_invoke(struct call *call, struct slice name, const struct
     return rv;
 }
 
-static inline int host_figure(struct call *call, struct slice name, const struct named_arg *args, int nargs, struct buf *reply, struct err *err)
+static inline int host_figure(struct call *call, struct slice name, const struct named_arg *args, int nargs,
+                              struct buf *reply, struct err *err)
 {
     struct world *w = call->lane;
     const struct figure *f = registry_figure(w->registry, name);
     if (!f)
         return err_set(err, ERR_NOTFOUND, "no figure %.*s", (int)name.len, name.data);
     struct figure_query q = {.scope = call->scope, .as_of_ms = call->now_ms};
-    char (*texts)[4000] = malloc(4000 * 20);
+    char(*texts)[4000] = malloc(4000 * 20);
     struct slice words[20];
     struct bound bound = {.named_only = true};
     struct call inner = host_inner(call);
@@ -226,12 +230,22 @@ static inline const char *host_translate(struct call *call, const char *fmt)
     return found ? found : fmt;
 }
 
-static const struct call_ops host_ops = {host_invoke, host_figure, host_next, host_setting, host_emit, host_unit_set, host_unit_path, host_translate};
+static const struct call_ops host_ops = {host_invoke, host_figure,   host_next,      host_setting,
+                                         host_emit,   host_unit_set, host_unit_path, host_translate};
 
 static inline struct call world_call(struct world *w, bool write)
 {
-    return (struct call){.ops = &host_ops, .lane = w, .store = w->store, .now_ms = 1581300000000, .received_ms = 1581300000000, .user = "wang",
-                         .person = "M001", .lang = w->lang, .scope = w->scope, .zone_min = 480, .write = write};
+    return (struct call){.ops = &host_ops,
+                         .lane = w,
+                         .store = w->store,
+                         .now_ms = 1581300000000,
+                         .received_ms = 1581300000000,
+                         .user = "wang",
+                         .person = "M001",
+                         .lang = w->lang,
+                         .scope = w->scope,
+                         .zone_min = 480,
+                         .write = write};
 }
 
 /* Run `command` with words in a transaction of its own. 0 with w->out the reply as JSON text, or the code. */
@@ -251,7 +265,8 @@ static inline int world_run(struct world *w, const char *command, const struct s
         assert_int_equal(store_command_begin(w->store, &request, &reply, NULL), STORE_NEW);
         struct call call = world_call(w, c->mode == MODE_WRITE);
         rv = runtime_run(w->runtime, c, &call, bound.values, c->timeout_ms, &reply, &w->err);
-        /* An interrupted INSERT may take the whole transaction with it; lanes replay the others, here there are none. */
+        /* An interrupted INSERT may take the whole transaction with it; lanes replay the others, here there are none.
+         */
         if (rv == 0)
             assert_int_equal(store_command_end(w->store, &request, buf_view(&reply), NULL), 0);
         if (rv != 0 && store_command_abort(w->store) == STORE_LOST)
@@ -269,7 +284,8 @@ static inline int world_run(struct world *w, const char *command, const struct s
     return rv;
 }
 
-/* As world_run, with up to four words given as C strings (NULL ends them); the JSON text of the reply, or "CODE rule: text". */
+/* As world_run, with up to four words given as C strings (NULL ends them); the JSON text of the reply, or "CODE rule:
+ * text". */
 static inline const char *world_ask(struct world *w, const char *command, const char *a, const char *b, const char *c)
 {
     const char *texts[] = {a, b, c};

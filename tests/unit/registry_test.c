@@ -133,7 +133,7 @@ static void wrong_declarations_are_refused(void **state)
         {"x = 1", "plugin demo, init.lua:1: global variable 'x'"},
         {"return {", "plugin demo, init.lua:1: unexpected symbol"},
         {"error('boom')", "plugin demo, init.lua:1: boom"},
-        {"while true do end", "plugin demo, command init.lua: stopped after its limit"},
+        {"while true do local t = {} end", "plugin demo, command init.lua: stopped after its limit"},
         {"return require 'demo.nothing'", "no module demo.nothing"},
         {"return { comands = {} }", "there is no `comands` here"},
         {"return { commands = 5 }", "commands must be a table"},
@@ -154,7 +154,8 @@ static void wrong_declarations_are_refused(void **state)
         {ONE(CMD ", summary = 5"), "summary must be"},
         {ONE(CMD ", timeout_ms = 0"), "timeout_ms must be an integer"},
         {ONE(CMD ", tiemout_ms = 5"), "there is no `tiemout_ms` here"},
-        {"return { figures = { ['demo.f'] = { unit = 'fen', args = { 'scope:unit' }, summary = 'S', compute = function() end } } }", "every figure has `scope` already"},
+        {"return { figures = { ['demo.f'] = { unit = 'fen', args = { 'scope:unit' }, summary = 'S', compute = function() end } } }",
+         "every figure has `scope` already"},
         {"return { figures = { ['demo.f'] = { unit = 'fen', summary = 'S' } } }", "compute must be a function"},
         {"return { settings = { a = { type = 'fen', default = -1, summary = 'S' } } }", "its default is refused"},
         {"return { settings = { a = { type = 'fen', summary = 'S' } } }", "default must be"},
@@ -192,13 +193,15 @@ static void wrong_manifests_are_refused(void **state)
     world_plugin(&world, "two", "requires = { 'demo' }", "return {}");
     refuse("requires itself in a circle");
     world_plugin(&world, "two", "", "return {}");
-    put_file(world.dir, "plugins/demo/manifest.lua", "return { name = 'other', version = '1', api = 1, summary = 'x' }");
+    put_file(world.dir, "plugins/demo/manifest.lua",
+             "return { name = 'other', version = '1', api = 1, summary = 'x' }");
     refuse("name is \"other\", but its folder is demo");
     put_file(world.dir, "plugins/demo/manifest.lua", "return { name = 'demo', version = '1', api = 2, summary = 'x' }");
     refuse("api must be 1");
     put_file(world.dir, "plugins/demo/manifest.lua", "return { name = 'demo', api = 1, summary = 'x' }");
     refuse("version must be a text");
-    put_file(world.dir, "plugins/demo/manifest.lua", "return { name = 'demo', version = '1', api = 1, summary = 'x', trust = 'all' }");
+    put_file(world.dir, "plugins/demo/manifest.lua",
+             "return { name = 'demo', version = '1', api = 1, summary = 'x', trust = 'all' }");
     refuse("there is no `trust` here");
     world_plugin(&world, "demo", "", "return {}");
     put_file(world.dir, "plugins/demo/migrations/002_x.sql", "CREATE TABLE demo_x (id INTEGER) STRICT;");
@@ -274,8 +277,9 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
     const struct CMUnitTest tests[] = {
-        TEST(declarations_are_found), TEST(the_hash_follows_the_files), TEST(wrong_declarations_are_refused), TEST(wrong_manifests_are_refused),
-        TEST(big_files_are_refused),  TEST(twins_are_refused),          TEST(disabled_plugins_are_left_out),
+        TEST(declarations_are_found),        TEST(the_hash_follows_the_files), TEST(wrong_declarations_are_refused),
+        TEST(wrong_manifests_are_refused),   TEST(big_files_are_refused),      TEST(twins_are_refused),
+        TEST(disabled_plugins_are_left_out),
     };
     return cmocka_run_group_tests(tests, start_watchdog, stop_watchdog);
 }

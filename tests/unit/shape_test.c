@@ -39,7 +39,8 @@ static void shapes_are_read(void **state)
         {"[ [ any ] ]", "[[any]]"},
         {"{id:int, text:text}", "{id:int,text:text}"},
         {"{ id : int }", "{id:int}"},
-        {"[{id:int, at:instant, lines:[{method:text, amount_fen:fen}], last:bool}]", "[{id:int,at:instant,lines:[{method:text,amount_fen:fen}],last:bool}]"},
+        {"[{id:int, at:instant, lines:[{method:text, amount_fen:fen}], last:bool}]",
+         "[{id:int,at:instant,lines:[{method:text,amount_fen:fen}],last:bool}]"},
         {"{a:{b:{c:nil}}, d:date, e:blob, f:json}", "{a:{b:{c:nil}},d:date,e:blob,f:json}"},
         {"{a:int,\n b:int}", "{a:int,b:int}"},
     };
@@ -61,8 +62,32 @@ static void wrong_shapes_are_refused(void **state)
 {
     (void)state;
     static const char *const wrong[] = {
-        "", " ", "integer", "Int", "int int", "[int", "[", "[]", "[int]]", "{", "{}", "{a}", "{a:}", "{a:int", "{a:int,}", "{:int}", "{a:int b:int}", "{a:int,a:text}",
-        "{a:int]", "[int}", "int,", "{a:{b:int}", "{A:int}", "[[[[[[[[[[[[[[int]]]]]]]]]]]]]]", "{a:[int,b:int}", "{a:int],b:{c:int,d:int}",
+        "",
+        " ",
+        "integer",
+        "Int",
+        "int int",
+        "[int",
+        "[",
+        "[]",
+        "[int]]",
+        "{",
+        "{}",
+        "{a}",
+        "{a:}",
+        "{a:int",
+        "{a:int,}",
+        "{:int}",
+        "{a:int b:int}",
+        "{a:int,a:text}",
+        "{a:int]",
+        "[int}",
+        "int,",
+        "{a:{b:int}",
+        "{A:int}",
+        "[[[[[[[[[[[[[[int]]]]]]]]]]]]]]",
+        "{a:[int,b:int}",
+        "{a:int],b:{c:int,d:int}",
     };
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         struct shape *s = NULL;

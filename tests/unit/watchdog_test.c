@@ -6,14 +6,16 @@
 #include <stdatomic.h>
 #include <sys/wait.h>
 
-/* Deadlines across lanes: two at once, a stop never hits the next command, a script that can't be stopped ends the process. */
+/* Deadlines across lanes: two at once, a stop never hits the next command, a script that can't be stopped ends the
+ * process. */
 
 static struct world world;
 
 static const char plugin[] =
     "local function each(f) local c = {} for k, v in pairs(f) do c['demo.' .. k] = { mode = 'read', args = { 'n:int=0' }, returns = 'any', timeout_ms = 20, summary = 'T.', run = v } end return c end\n"
     "return { commands = each {\n"
-    " loop = function() local s = 0 while true do s = s .. '' s = 0 end end,\n" /* allocates: a sanitizer delivers signals only then */
+    " loop = function() local s = 0 while true do s = s .. '' s = 0 end end,\n" /* allocates: a sanitizer delivers
+                                                                                   signals only then */
     " short = function(call, n) local s = 0 for i = 1, n do s = s + i end return s end,\n"
     " stuck = function() return (('a'):rep(400)):find(('.-'):rep(40) .. 'b') end,\n"
     "} }";
@@ -39,7 +41,8 @@ struct lane {
     int rounds, timeouts, wrong;
 };
 
-static int run_one(struct runtime *rt, const struct registry *r, const char *name, int64_t n, int timeout_ms, struct err *err)
+static int run_one(struct runtime *rt, const struct registry *r, const char *name, int64_t n, int timeout_ms,
+                   struct err *err)
 {
     const struct value args[] = {value_int(n)};
     struct buf out = {0};
@@ -132,7 +135,8 @@ static void what_cannot_be_stopped_ends_the_process(void **state)
         struct runtime *rt = NULL;
         struct runtime_limits limits = {.grace_ms = 50};
         alarm(20);
-        if (world_load(&world, NULL) == 0 && watchdog_start(&err) == 0 && runtime_new(world.registry, &limits, NULL, &rt, &err) == 0)
+        if (world_load(&world, NULL) == 0 && watchdog_start(&err) == 0 &&
+            runtime_new(world.registry, &limits, NULL, &rt, &err) == 0)
             run_one(rt, world.registry, "demo.stuck", 0, 20, &err);
         _exit(0);
     }
