@@ -53,7 +53,7 @@ extern const int config_nkeys;
     NUMBER("limits", "connections_per_address", CONFIG_INT, limits.connections_per_address, 0, 0, 100000,              \
            "connections from one address; 0: as many as all")                                                          \
     NUMBER("limits", "handshakes", CONFIG_INT, limits.handshakes, 1024, 1, 4096,                                       \
-           "TLS handshakes waiting for their turn at once")                                                              \
+           "TLS handshakes waiting for their turn at once")                                                            \
     NUMBER("limits", "handshake_ms", CONFIG_INT, limits.handshake_ms, 5000, 100, 60000, "time for the TLS handshake")  \
     NUMBER("limits", "sign_in_ms", CONFIG_INT, limits.sign_in_ms, 10000, 100, 600000, "time to sign in")               \
     NUMBER("limits", "idle_ms", CONFIG_INT64, limits.idle_ms, 0, 0, 604800000,                                         \
