@@ -9,8 +9,9 @@ muster=$build/muster
 rm -rf "$dir"; mkdir -p "$dir/redis"
 "$muster" init --data "$dir/data" >/dev/null
 
-"$muster" serve --data "$dir/data" --port 0 --plugins tests/bench/plugins >"$dir/muster.out" 2>"$dir/muster.log" &
-muster_pid=$!
+. tests/support/server.sh
+server_start "$dir/muster.log" "$muster" --data "$dir/data" --port 0 --plugins tests/bench/plugins
+muster_pid=$server
 redis_port=$((20000 + $$ % 10000))
 redis-server --port 0 --tls-port "$redis_port" --bind 127.0.0.1 --dir "$dir/redis" --appendonly yes --appendfsync always --save '' \
   --tls-cert-file "$dir/data/server.pem" --tls-key-file "$dir/data/server.key" --tls-ca-cert-file "$dir/data/ca.pem" \
@@ -19,11 +20,5 @@ redis_pid=$!
 trap 'kill $muster_pid $redis_pid 2>/dev/null || true; wait $muster_pid $redis_pid 2>/dev/null || true' EXIT
 trap 'exit 130' INT TERM
 
-tries=0
-until grep -q 'listening on' "$dir/muster.out"; do
-  tries=$((tries + 1)); [ $tries -lt 100 ] || { cat "$dir/muster.log" >&2; exit 1; }
-  sleep 0.1
-done
-port=$(sed -n 's/.*listening on .*:\([0-9]*\)$/\1/p' "$dir/muster.out")
 MUSTER=$muster MUSTER_PID=$muster_pid REDIS_PID=$redis_pid REDIS_PORT=$redis_port BENCH_DIR=$dir LOAD=$build/bench_load MUSTER_PORT=$port \
   "$muster" play --data "$dir/data" --port "$port" tests/bench/bench.lua -- "$@"

@@ -17,7 +17,7 @@ if [ "${1:-}" != inside ]; then
   ends 0 "$with_server" "$MUSTER" true
   ends 3 "$with_server" "$MUSTER" sh -c 'exit 3'
   ends 1 "$with_server" "$MUSTER" --no-such-option -- true
-  grep -q 'ended before it was ready' "$dir/out" || fail "a server that does not start"
+  grep -q 'did not get ready' "$dir/out" || fail "a server that does not start"
   ends 1 "$with_server" "$MUSTER" sh -c 'kill -KILL "$MUSTER_SERVER_PID"; sleep 0.2'
   grep -q "exit status is 137" "$dir/out" || fail "a server that dies"
   ends 1 "$with_server" "$MUSTER" sh -c 'echo "WARNING: ThreadSanitizer: data race" >>"$MUSTER_SERVER_LOG"'

@@ -4,6 +4,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 : "${MUSTER:=build/release/muster}"
+. tests/support/server.sh
 ROUNDS=${ROUNDS:-50}
 CLIENTS=8
 dir=$(mktemp -d)
@@ -17,18 +18,7 @@ trap finish EXIT
 trap 'exit 130' INT TERM
 fail() { echo "kill: $*"; tail -5 "$dir/server.log"; exit 1; }
 
-start() { # start PORT; sets server and port
-  : >"$dir/server.out"
-  "$MUSTER" serve --data "$dir/data" --port "$1" >"$dir/server.out" 2>>"$dir/server.log" &
-  server=$!
-  tries=0
-  until grep -q 'listening on' "$dir/server.out"; do
-    kill -0 "$server" 2>/dev/null || fail "the server did not start"
-    tries=$((tries + 1)); [ $tries -lt 600 ] || fail "the server is not ready after 30 s"
-    sleep 0.05
-  done
-  port=$(sed -n 's/.*listening on .*:\([0-9]*\)$/\1/p' "$dir/server.out")
-}
+start() { server_start "$dir/server.log" "$MUSTER" --data "$dir/data" --port "$1" || fail "no server"; }
 play() { "$MUSTER" play --data "$dir/data" --port "$port" "$@"; }
 
 "$MUSTER" init --data "$dir/data" >/dev/null

@@ -4,6 +4,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 : "${MUSTER:=build/release/muster}"
+. tests/support/server.sh
 dir=$(mktemp -d)
 server=""
 finish() {
@@ -14,18 +15,7 @@ trap finish EXIT
 trap 'exit 130' INT TERM
 fail() { echo "answer_sheet: $*" >&2; tail -20 "$dir/server.log" >&2; exit 1; }
 
-start() { # sets server and port
-  : >"$dir/server.out"
-  "$MUSTER" serve --data "$dir/data" --port 0 >"$dir/server.out" 2>>"$dir/server.log" &
-  server=$!
-  tries=0
-  until grep -q 'listening on' "$dir/server.out"; do
-    kill -0 "$server" 2>/dev/null || fail "the server did not start"
-    tries=$((tries + 1)); [ $tries -lt 600 ] || fail "the server is not ready after 30 s"
-    sleep 0.05
-  done
-  port=$(sed -n 's/.*listening on .*:\([0-9]*\)$/\1/p' "$dir/server.out")
-}
+start() { server_start "$dir/server.log" "$MUSTER" --data "$dir/data" --port 0 || fail "no server"; }
 play() { timeout 120 "$MUSTER" play --data "$dir/data" --port "$port" "$@" 2>"$dir/play.err" || { cat "$dir/play.err" >&2; fail "$*"; }; }
 
 "$MUSTER" init --data "$dir/data" >/dev/null

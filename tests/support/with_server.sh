@@ -17,11 +17,11 @@ case ${1:-} in -*)
 esac
 [ $# -gt 0 ] || { echo "usage: with_server.sh MUSTER [SERVE-OPTIONS --] COMMAND…" >&2; exit 2; }
 
+. "$(dirname "$0")/server.sh"
 dir=$(mktemp -d "${TMPDIR:-/tmp}/muster-test-XXXXXX")
 server=""
-alive() { [ -d "/proc/$1" ] && ! grep -q '^State:[[:space:]]*Z' "/proc/$1/status" 2>/dev/null; }
 clean() {
-  if [ -n "$server" ] && alive "$server"; then kill -KILL "$server" 2>/dev/null || true; fi
+  if [ -n "$server" ] && server_alive "$server"; then kill -KILL "$server" 2>/dev/null || true; fi
   rm -rf "$dir"
 }
 trap clean EXIT
@@ -31,26 +31,9 @@ trap 'exit 143' INT TERM
 
 log=$dir/server.log
 : >"$log"
-# exec: the pid must be the server's own, not that of a shell around it.
-eval "exec \"\$muster\" serve --data \"\$dir/data\" --port 0 $options" >>"$log" 2>&1 &
-server=$!
-tries=0
-until grep -q 'muster: listening on' "$log"; do
-  if ! alive "$server"; then
-    echo "with_server: the server ended before it was ready:" >&2
-    cat "$log" >&2
-    exit 1
-  fi
-  tries=$((tries + 1))
-  if [ "$tries" -gt 600 ]; then
-    echo "with_server: the server is not ready after 30 s:" >&2
-    cat "$log" >&2
-    exit 1
-  fi
-  sleep 0.05
-done
+eval "server_start \"\$log\" \"\$muster\" --data \"\$dir/data\" --port 0 $options" || exit 1
 MUSTER_DATA=$dir/data
-MUSTER_PORT=$(sed -n 's/.*muster: listening on .*:\([0-9][0-9]*\)[^0-9]*$/\1/p' "$log" | head -n 1)
+MUSTER_PORT=$port
 MUSTER_SERVER_PID=$server
 MUSTER_SERVER_LOG=$log
 export MUSTER_DATA MUSTER_PORT MUSTER_SERVER_PID MUSTER_SERVER_LOG
@@ -62,11 +45,11 @@ timeout -k 5 "${WITH_SERVER_SECONDS:-170}" "$@" || status=$?
 # A second SIGTERM means "at once": a command that has asked the server to stop itself shall see the first one through.
 grep -q ' draining ' "$log" || kill -TERM "$server" 2>/dev/null || true
 tries=0
-while alive "$server" && [ "$tries" -lt 600 ]; do
+while server_alive "$server" && [ "$tries" -lt 600 ]; do
   tries=$((tries + 1))
   sleep 0.05
 done
-if alive "$server"; then
+if server_alive "$server"; then
   echo "with_server: the server does not end after SIGTERM" >&2
   kill -KILL "$server"
   status=1

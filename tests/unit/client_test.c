@@ -12,10 +12,11 @@
 #include <stdatomic.h>
 #include <sys/socket.h>
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
+#include <cmocka.h>
 
 /* The other side is a server of our own parts: one thread, one connection after the other, made of tls_session and
  * resp_parse. What it answers is chosen by the command's name. */

@@ -289,7 +289,7 @@ static inline int world_run(struct world *w, const char *command, const struct s
 static inline const char *world_ask(struct world *w, const char *command, const char *a, const char *b, const char *c)
 {
     const char *texts[] = {a, b, c};
-    struct slice words[3];
+    struct slice words[3] = {{0}};
     int n = 0;
     while (n < 3 && texts[n]) {
         words[n] = slice_of(texts[n]);

@@ -1,10 +1,11 @@
 #include "tls/random.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 /* The SHA-256 of "abc" is the one FIPS 180-2 prints, also when it comes in parts. */
 static void sha256_matches_the_standard_in_parts(void **state)

@@ -4,10 +4,11 @@
 #include "tls/random.h"
 #include "tls/session.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
+#include <cmocka.h>
 
 static struct pki pki, stranger;
 static struct tls_endpoint *server_side, *client_side;
