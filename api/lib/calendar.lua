@@ -9,6 +9,7 @@ local calendar = {}
 local DAY_MS = 86400000
 local MINUTE_MS = 60000
 local ZONE_MIN = 480
+local FIRST_DAY, LAST_DAY = -719162, 2932896 -- 0001-01-01 and 9999-12-31: a day has a year of four digits
 
 --- "2020-02-10" -> days since 1970-01-01. Errors: a text that is no real day raises `error`.
 function calendar.days(day)
@@ -22,9 +23,9 @@ function calendar.days(day)
   return era * 146097 + year_of_era * 365 + year_of_era // 4 - year_of_era // 100 + day_of_year - 719468
 end
 
---- Days since 1970-01-01 -> "2020-02-10".
+--- Days since 1970-01-01 -> "2020-02-10". What lies outside of the years 1 to 9999 becomes the first or the last day.
 function calendar.day(n)
-  n = n + 719468
+  n = math.max(FIRST_DAY, math.min(n, LAST_DAY)) + 719468
   local era = n // 146097
   local doe = n - era * 146097
   local yoe = (doe - doe // 1460 + doe // 36524 - doe // 146096) // 365
@@ -115,7 +116,7 @@ local HORIZON_DAYS = 3700
 function calendar.add_minutes(start_ms, minutes, profile)
   local zone, left = profile.zone_min or ZONE_MIN, minutes * MINUTE_MS
   local first = calendar.days(calendar.day_of(start_ms, zone))
-  for n = first, first + HORIZON_DAYS do
+  for n = first, math.min(first + HORIZON_DAYS, LAST_DAY) do
     local day = calendar.day(n)
     for _, h in ipairs(calendar.hours(day, profile)) do
       local from, to = calendar.instant(day, h[1], zone), calendar.instant(day, h[2], zone)

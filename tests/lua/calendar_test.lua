@@ -29,6 +29,9 @@ end
 function claims.arithmetic_crosses_months_and_years(t)
   t.same(calendar.add("2020-02-10", 36), "2020-03-17")
   t.same(calendar.add("2020-01-01", -1), "2019-12-31")
+  t.same(calendar.add("9999-12-30", 5), "9999-12-31")
+  t.same(calendar.add("0001-01-02", -5), "0001-01-01")
+  t.same(calendar.day_of(253402300799999, 480), "9999-12-31")
   t.same(calendar.diff("2020-02-10", "2020-03-17"), 36)
   t.same(calendar.weekday("2020-02-10"), 1)
   t.same(calendar.weekday("2020-02-09"), 7)
@@ -68,6 +71,7 @@ end
 
 function claims.a_profile_without_hours_ends(t)
   t.same(calendar.add_minutes(at("2020-01-30", 9), 1, { zone_min = 480, week = {}, hours = {} }), nil)
+  t.same(calendar.add_minutes(253402300799999, 1, XJ), nil)
 end
 
 return claims
