@@ -34,6 +34,7 @@ local function periods(round, from, to)
     local last = calendar.add(first, round.every_days - 1)
     if last > round.to_day then last = round.to_day end
     if last >= from and last <= to then out[#out + 1] = { n = n, first = first, last = last } end
+    if last == round.to_day then break end -- the day after the last of all days is that day again
     n, first = n + 1, calendar.add(last, 1)
   end
   return out
