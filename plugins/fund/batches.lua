@@ -178,8 +178,9 @@ commands["fund.confirm"] = {
   summary = { en = "The receiver has confirmed a remittance.", ["zh-CN"] = "确认上缴到账" },
   run = function(call, no, ref, rev)
     local row = call.db:row("SELECT no, fund, sum_fen, state, rev FROM fund_remittance WHERE no = ?", no)
-    if not row then common.unknown(call, "remittance", no) end
-    for _, b in ipairs(call.db:rows("SELECT no FROM fund_batch WHERE remittance = ?", no)) do need_batch(call, b.no) end
+    local outside = call.db:value([[SELECT count(*) FROM fund_batch b JOIN muster_unit m ON m.code = b.unit
+      WHERE b.remittance = ? AND NOT (m.path >= ? AND m.path < ?)]], no, call.scope, call.scope_end)
+    if not row or outside > 0 then common.unknown(call, "remittance", no) end
     common.check_rev(call, row, rev)
     local state = machines.remittance:check(call, row, "confirm")
     call.db:run([[UPDATE fund_remittance SET state = ?, ref = coalesce(?, ref), confirmed_at = ?, rev = rev + 1
