@@ -135,6 +135,7 @@ int calls_invoke(struct call *call, struct slice name, const struct named_arg *a
     int nwords = make_words(f, args, nargs, NULL, err);
     if (nwords < 0)
         return nwords;
+    f->bound.named_only = true;
     rv = args_bind(command->args, command->nargs, command->mode, f->words, nwords, &f->bound, err);
     if (rv == 0)
         rv = check_units_exist(c, command, f->bound.values, err);
@@ -217,6 +218,7 @@ int calls_figure(struct call *call, struct slice name, const struct named_arg *a
     int nwords = make_words(f, args, nargs, figure_word, err);
     if (nwords < 0)
         return nwords;
+    f->bound.named_only = true;
     rv = args_bind(figure->args, figure->nargs, MODE_READ, f->words, nwords, &f->bound, err);
     if (rv)
         return rv;

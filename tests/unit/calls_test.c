@@ -76,6 +76,7 @@ static void inner_arguments_are_checked(void **state)
     struct world *w = *state;
     expect_refusal(w, "alpha.key", ERR_ARG, "call.reserved");
     expect_refusal(w, "alpha.wrong", ERR_ARG, "arg.unknown");
+    expect_refusal(w, "alpha.stray", ERR_ARG, "arg.unknown");
     expect_refusal(w, "alpha.unknown", ERR_NOTFOUND, "call.unknown");
     expect_refusal(w, "alpha.at NIX", ERR_NOTFOUND, "unit.unknown");
     must(w, "tree.set YL");
