@@ -7,6 +7,7 @@ local commands = {}
 
 local GROUPS = { temp = true, disinfect = true, protect = true, reception = true, other = true }
 local SEVERITIES = { minor = true, major = true, critical = true }
+local MOST_PERIODS = 1000 -- every count of coverage walks over all of them
 local CHECKLIST = "{code:text, ver:int, title:text, items:[{code:text, group:text, severity:text, text:text}]}"
 local ROUND = "{round:int, area:text, checklist:text, from:date, to:date, every_days:int, periods:int}"
 
@@ -81,6 +82,17 @@ local function periods(r)
   return calendar.diff(r.from_day, r.to_day) // r.every_days + 1
 end
 
+local function check_length(call, r)
+  if r.to_day < r.from_day then
+    call:fail("ARG", { rule = "inspect.span", arg = "to" }, "the rounds end on %s, before they begin on %s", r.to_day,
+      r.from_day)
+  end
+  if periods(r) > MOST_PERIODS then
+    call:fail("LIMIT", { rule = "inspect.periods", arg = "to" },
+      "these would be %d rounds; plan at most %d at once", periods(r), MOST_PERIODS)
+  end
+end
+
 local function round_out(r)
   return { round = r.id, area = r.area, checklist = r.checklist, from = r.from_day, to = r.to_day,
     every_days = r.every_days, periods = periods(r) }
@@ -94,9 +106,7 @@ commands["inspect.round.plan"] = {
     ["zh-CN"] = "安排检查轮次：片区每个点位每若干天检查一次（首尾日均含）" },
   run = function(call, area, from, to, checklist, every_days)
     areas.row(call, area, true)
-    if to < from then
-      call:fail("ARG", { rule = "inspect.span", arg = "to" }, "the rounds end on %s, before they begin on %s", to, from)
-    end
+    check_length(call, { from_day = from, to_day = to, every_days = every_days })
     if not call.db:row("SELECT ver FROM inspect_checklist WHERE code = ? LIMIT 1", checklist) then
       call:fail("NOTFOUND", { rule = "inspect.unknown", arg = "checklist" }, "no checklist %s", checklist)
     end

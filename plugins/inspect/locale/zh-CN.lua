@@ -24,6 +24,7 @@ return {
   ["no checklist %s"] = "没有检查表 %s",
   ["no checklist %s in that version"] = "没有检查表 %s 的该版本",
   ["the rounds end on %s, before they begin on %s"] = "轮次止日 %s 早于起日 %s",
+  ["these would be %d rounds; plan at most %d at once"] = "将有 %d 个轮次；一次至多安排 %d 个",
   ["round %d covers %s from %s to %s with this checklist already"] = "轮次 %d 已用此检查表覆盖 %s 的 %s 至 %s",
   -- inspections
   ["a batch is an array of 1 to %d inspections"] = "批次须为 1 至 %d 条检查记录的数组",
