@@ -48,6 +48,7 @@ static const struct text texts[] = {
     {"%s: from %d to %d", "%s：应在 %d 至 %d 之间"},
     {"%s: at least %d", "%s：至少为 %d"},
     {"%s: at most %d", "%s：至多为 %d"},
+    {"%s: JSON nested deeper than %d", "%s：JSON 嵌套超过 %d 层"},
     {"%s: not JSON: %s", "%s：不是 JSON：%s"},
     {"%s: not a JSON array", "%s：不是 JSON 数组"},
 };
