@@ -22,8 +22,8 @@ extern const struct cli_command cli_commands[];
 /* `muster help [SUBCOMMAND]`. */
 int cli_help(int argc, char **argv);
 
-/* One line on standard error: "muster NAME: CODE rule: text" and, where known, argument, state and what is possible
- * instead. Returns the exit status. */
+/* One line on standard error: "muster NAME: CODE rule: text" and, where known and not said in the text, argument, state
+ * and what is possible instead. Returns the exit status. */
 int cli_fail(const char *name, const struct err *err);
 /* "muster NAME: text" for a wrong use, with a hint to the manual. Returns 2. */
 int cli_misuse(const char *name, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -54,16 +54,47 @@ const char *cli_nearest(const char *word, const char *(*next)(const void *arg, i
     return best;
 }
 
+static bool is_word(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+/* Does `word` stand in the text, not as part of a longer one? */
+static bool says_word(const char *text, const char *word, size_t len)
+{
+    for (const char *at = text; (at = strstr(at, word)); at++) {
+        if ((at == text || !is_word(at[-1])) && !is_word(at[len]))
+            return true;
+    }
+    return false;
+}
+
+/* Has the text said all of `list` (comma separated) already? */
+static bool says_all(const char *text, const char *list)
+{
+    char words[sizeof(((struct err *)0)->allowed)], *rest = words, *word;
+    snprintf(words, sizeof words, "%s", list);
+    while ((word = strtok_r(rest, ",", &rest)) != NULL) {
+        word += strspn(word, " ");
+        if (*word != '\0' && !says_word(text, word, strlen(word)))
+            return false;
+    }
+    return true;
+}
+
+static void print_detail(const struct err *err, const char *name, const char *detail)
+{
+    if (!says_all(err->text, detail))
+        fprintf(stderr, "  %s: %s\n", name, detail);
+}
+
 int cli_fail(const char *name, const struct err *err)
 {
     fprintf(stderr, "muster %s: %s %s%s%s\n", name, err_token(err->code), err->rule, err->rule[0] != '\0' ? ": " : "",
             err->text);
-    if (err->arg[0] != '\0')
-        fprintf(stderr, "  argument: %s\n", err->arg);
-    if (err->state[0] != '\0')
-        fprintf(stderr, "  state: %s\n", err->state);
-    if (err->allowed[0] != '\0')
-        fprintf(stderr, "  possible: %s\n", err->allowed);
+    print_detail(err, "argument", err->arg);
+    print_detail(err, "state", err->state);
+    print_detail(err, "possible", err->allowed);
     return err_exit_status(err->code);
 }
 

@@ -1,6 +1,7 @@
 #include "wire/reader.h"
 
 #include "base/utf8.h"
+#include "wire/details.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -384,6 +385,9 @@ bool reader_error(struct slice reply, struct err *err)
     struct node node;
     if (walk_attribute(&r, note_detail, &found) || reader_next(&r, &node) != 1 || node.type != NODE_ERROR)
         return false;
+    bool rendered = reply.data[0] != '|'; /* rule and details, if any, stand in the line only */
+    if (rendered)
+        details_take(&node.s, &found);
     const char *space = memchr(node.s.data, ' ', node.s.len);
     size_t token = space ? (size_t)(space - node.s.data) : node.s.len;
     found.code = err_from_token(node.s.data, token);
@@ -391,7 +395,7 @@ bool reader_error(struct slice reply, struct err *err)
     if (found.code == ERR_INTERNAL && !slice_is((struct slice){node.s.data, token}, err_token(ERR_INTERNAL)))
         text = node.s; /* not one of our words: keep it for people to read */
     size_t rule = strlen(found.rule);
-    if (reply.data[0] != '|') { /* rendered for a client: the rule, if any, stands in the text only */
+    if (rendered) {
         rule = rule_prefix(text);
         copy(found.rule, sizeof(found.rule), (struct slice){text.data, rule});
     }

@@ -44,7 +44,8 @@ int reader_next_canonical(struct reader *r, struct node *node);
 /* Jump over one whole value. 0 or ERR_PROTO. */
 int reader_skip(struct reader *r);
 
-/* Fill `err` from one whole canonical or rendered error reply (attribute understood). True if it is an error at all. */
+/* Fill `err` from one whole canonical or rendered error reply: its details from the attribute, or without one from the
+ * end of the line (details.h). True if it is an error at all. */
 bool reader_error(struct slice reply, struct err *err);
 /* Is the whole reply marked `replayed` in its attribute (or, as rendered for RESP, in its map)? */
 bool reader_is_replayed(struct slice reply);

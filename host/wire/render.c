@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/utf8.h"
+#include "wire/details.h"
 #include "wire/json.h"
 #include "wire/reader.h"
 #include "wire/reply.h"
@@ -73,12 +74,30 @@ static int put_nodes(struct slice value, int proto, bool replayed, struct buf *o
     return rv;
 }
 
+/* The error `value` and, at the end of its line, what the attribute in front of it says. */
+static int put_error_line(struct slice value, struct slice whole, struct buf *out)
+{
+    struct reader r = {value};
+    struct node node;
+    struct err e;
+    if (reader_next_canonical(&r, &node) != 1 || r.rest.len || !reader_error(whole, &e))
+        return ERR_PROTO;
+    int rv = buf_byte(out, '-');
+    rv = rv ? rv : buf_slice(out, node.s);
+    rv = rv ? rv : details_put(out, node.s, &e);
+    return rv ? rv : buf_text(out, "\r\n");
+}
+
 static int render_resp(struct slice canonical, int proto, struct buf *out)
 {
     bool marked = canonical.len && canonical.data[0] == '|';
     struct slice value = marked ? reader_strip(canonical) : canonical;
     size_t start = out->len;
-    int rv = put_nodes(value, proto, marked && reader_is_replayed(canonical), out);
+    int rv;
+    if (marked && value.len && value.data[0] == '-')
+        rv = put_error_line(value, canonical, out);
+    else
+        rv = put_nodes(value, proto, marked && reader_is_replayed(canonical), out);
     if (rv)
         buf_truncate(out, start);
     return rv;

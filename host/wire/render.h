@@ -5,7 +5,8 @@
 #include "base/buf.h"
 
 /* Append one canonical reply as RESP3: as it is, but without attribute (few clients read them); `replayed` becomes a last pair of
- * a map reply; blobs become bulk strings. 0, ERR_PROTO (not canonical), ERR_TOOBIG (out is full). */
+ * a map reply, an error's details the end of its line (details.h); blobs become bulk strings.
+ * 0, ERR_PROTO (not canonical), ERR_TOOBIG (out is full). */
 int render_resp3(struct slice canonical, struct buf *out);
 /* As RESP2: maps flatten to arrays, booleans to integers, doubles to bulk strings, null to `$-1`. */
 int render_resp2(struct slice canonical, struct buf *out);

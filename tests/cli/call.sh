@@ -54,6 +54,20 @@ complains 'NOTFOUND notes.unknown'
 run 0 notes.add text=a idem=k1
 run 4 notes.add text=b idem=k1
 complains 'DUP '
+
+# What the server knows besides is told too, in both versions of the protocol, but nothing twice.
+run 0 org.unit.add code=YL name=玉林 kind=county on=2020-01-01
+for proto in '' --resp2; do
+  run 4 org.unit.reopen unit=YL on=2020-03-01 $proto
+  complains '^muster call: STATE org.unit_open: '
+  complains '^  state: open$'
+  complains '^  possible: org.unit.close$'
+  run 2 user.add name=wu methods=telepathy $proto
+  complains '^  argument: methods$'
+  run 2 org.unit.add code=A name=n kind=telepathy $proto
+  complains 'ARG arg.type: .*county'
+  [ "$(wc -l <"$dir/err")" = 1 ] || fail "it says the possible values twice"
+done
 run 9 echo.say --port 1
 complains 'port 1'
 run 9 echo.say --data "$dir/nowhere"

@@ -7,6 +7,7 @@
 #include "wire/render.h"
 #include "wire/reply.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -121,6 +122,42 @@ static void check_all(struct slice canonical, bool trusted)
     check_rendered(render_json, canonical, trusted && utf8_valid(canonical));
 }
 
+/* Cut into `size`; empty texts are the commonest in errors. */
+static void take_field(struct program *program, char *field, size_t size)
+{
+    struct slice s = take_bytes(program);
+    s.len = utf8_valid(s) && s.len < size ? s.len : 0;
+    memcpy(field, s.data, s.len);
+    field[s.len] = '\0';
+}
+
+/* An error says the same canonically and rendered; a rule that is not in our spelling stays in front of the text. */
+static void check_error(struct program program)
+{
+    struct err e = {.code = ERR_ARG}, said, read;
+    struct buf canonical = {0}, out = {0};
+    char whole[sizeof(e.rule) + sizeof(e.text) + 2], again[sizeof(whole)];
+    take_field(&program, e.text, sizeof(e.text));
+    take_field(&program, e.arg, sizeof(e.arg));
+    take_field(&program, e.state, sizeof(e.state));
+    take_field(&program, e.allowed, sizeof(e.allowed));
+    take_field(&program, e.rule, sizeof(e.rule));
+    reply_error(&canonical, &e);
+    check_all(buf_view(&canonical), true);
+    MUST(reader_error(buf_view(&canonical), &said));
+    for (int proto = 2; proto <= 3; proto++) {
+        buf_clear(&out);
+        MUST((proto == 2 ? render_resp2 : render_resp3)(buf_view(&canonical), &out) == 0);
+        MUST(reader_error(buf_view(&out), &read) && read.code == said.code);
+        MUST(!strcmp(read.arg, said.arg) && !strcmp(read.state, said.state) && !strcmp(read.allowed, said.allowed));
+        snprintf(whole, sizeof(whole), "%s%s%s", said.rule, said.rule[0] ? ": " : "", said.text);
+        snprintf(again, sizeof(again), "%s%s%s", read.rule, read.rule[0] ? ": " : "", read.text);
+        MUST(strcmp(whole, again) == 0);
+    }
+    buf_close(&canonical);
+    buf_close(&out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct program program = {data, data + size, 0};
@@ -142,6 +179,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         MUST(slice_eq(reader_strip(buf_view(&marked)), buf_view(&out)));
         check_all(buf_view(&marked), true);
     }
+    check_error((struct program){data, data + size, 0});
     check_all((struct slice){(const char *)data, size}, false);
     buf_close(&out);
     buf_close(&marked);

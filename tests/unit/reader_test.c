@@ -1,6 +1,7 @@
 #include "wire/reader.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <setjmp.h>
@@ -284,6 +285,59 @@ static void a_canonical_error_gives_its_details(void **state)
     assert_string_equal(err.text, "db: locked");
 }
 
+/* A rendered error has its details at the end of its line; each may be missing. */
+static void a_rendered_error_gives_its_details(void **state)
+{
+    (void)state;
+    struct err err =
+        error_of("-STATE fund.batched: it is in a batch [state=batched; allowed=fund.refund,fund.void]\r\n");
+    assert_string_equal(err.rule, "fund.batched");
+    assert_string_equal(err.text, "it is in a batch");
+    assert_string_equal(err.arg, "");
+    assert_string_equal(err.state, "batched");
+    assert_string_equal(err.allowed, "fund.refund,fund.void");
+    err = error_of("-ARG [arg=a%5D%25]\r\n");
+    assert_string_equal(err.text, "");
+    assert_string_equal(err.arg, "a]%");
+    assert_string_equal(error_of("-ARG no [arg=x] []\r\n").text, "no [arg=x]");
+    assert_string_equal(error_of("-WRONGTYPE no [arg=x]\r\n").text, "WRONGTYPE no");
+}
+
+/* What is not exactly in that form is text. */
+static void brackets_in_a_text_are_no_details(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"no [x]",
+                                        "no [arg=]",
+                                        "no [ARG=x]",
+                                        "no[arg=x]",
+                                        "no [arg=x",
+                                        "no [arg=x;",
+                                        "no [arg=x; ]",
+                                        "no [arg=x;state=y]",
+                                        "no [state=y; arg=x]",
+                                        "no [arg=x; arg=y]",
+                                        "no ]",
+                                        "no [arg=x; other=y]",
+                                        "no [arg=%5d]",
+                                        "no [arg=%20]",
+                                        "no [arg=5%]",
+                                        "no [arg=x].",
+                                        "no [arg=x;]",
+                                        "no [arg=\x1b]",
+                                        "no [ ]",
+                                        "no [arg=x%5]"};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        char reply[100];
+        snprintf(reply, sizeof(reply), "-ARG %s\r\n", texts[i]);
+        struct err err = error_of(reply);
+        assert_string_equal(err.text, texts[i]);
+        assert_string_equal(err.arg, "");
+        assert_string_equal(err.state, "");
+    }
+    assert_string_equal(error_of("|1\r\n$3\r\narg\r\n$1\r\nx\r\n-ARG no [arg=y]\r\n").text, "no [arg=y]");
+}
+
 /* Another server's words are kept for people to read. */
 static void unknown_codes_keep_the_whole_text(void **state)
 {
@@ -374,6 +428,8 @@ int main(void)
         cmocka_unit_test(a_rendered_error_gives_its_rule),
         cmocka_unit_test(other_texts_have_no_rule),
         cmocka_unit_test(a_canonical_error_gives_its_details),
+        cmocka_unit_test(a_rendered_error_gives_its_details),
+        cmocka_unit_test(brackets_in_a_text_are_no_details),
         cmocka_unit_test(unknown_codes_keep_the_whole_text),
         cmocka_unit_test(long_texts_are_cut),
         cmocka_unit_test(a_text_that_begins_otherwise_is_kept),

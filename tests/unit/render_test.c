@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "wire/json.h"
 #include "wire/reader.h"
+#include "wire/reply.h"
 
 #include <string.h>
 
@@ -127,9 +128,78 @@ static void errors_become_objects(void **state)
         render_json, SLICE(canonical),
         "{\"error\":{\"code\":\"BUSY\",\"message\":\"say \\\"no\\\"\",\"rule\":\"a.b\",\"arg\":\"x\",\"state\":\"s\","
         "\"allowed\":\"p,q\"}}");
-    renders(render_resp2, SLICE(canonical), "-BUSY a.b: say \"no\"\r\n");
-    renders(render_resp3, SLICE(canonical), "-BUSY a.b: say \"no\"\r\n");
+    renders(render_resp2, SLICE(canonical), "-BUSY a.b: say \"no\" [arg=x; state=s; allowed=p,q]\r\n");
+    renders(render_resp3, SLICE(canonical), "-BUSY a.b: say \"no\" [arg=x; state=s; allowed=p,q]\r\n");
     renders(render_json, SLICE("*1\r\n-ARG no\r\n"), "[{\"error\":{\"code\":\"ARG\",\"message\":\"no\"}}]");
+}
+
+/* Write the error, render it, read it back: the details are what they were. */
+static void comes_back(const struct err *e, const char *line)
+{
+    renderer *const all[] = {render_resp2, render_resp3};
+    for (size_t i = 0; i < 2; i++) {
+        struct buf canonical = {0}, out = {0};
+        struct err back;
+        reply_error(&canonical, e);
+        assert_int_equal(all[i](buf_view(&canonical), &out), 0);
+        assert_string_equal(buf_cstr(&out), line);
+        assert_true(reader_error(buf_view(&out), &back));
+        assert_int_equal(back.code, e->code);
+        assert_string_equal(back.rule, e->rule);
+        assert_string_equal(back.arg, e->arg);
+        assert_string_equal(back.state, e->state);
+        assert_string_equal(back.allowed, e->allowed);
+        assert_string_equal(back.text, e->text);
+        buf_close(&canonical);
+        buf_close(&out);
+    }
+}
+
+/* Few clients read attributes: the line itself tells what is possible instead. */
+static void details_stand_at_the_end_of_the_line(void **state)
+{
+    (void)state;
+    comes_back(&(struct err){ERR_STATE, "fund.closed", "", "batched", "fund.refund", "no"},
+               "-STATE fund.closed: no [state=batched; allowed=fund.refund]\r\n");
+    comes_back(&(struct err){ERR_ARG, "arg.type", "amount_fen", "", "", "no number"},
+               "-ARG arg.type: no number [arg=amount_fen]\r\n");
+    comes_back(&(struct err){ERR_ARG, "", "x", "", "", ""}, "-ARG  [arg=x]\r\n");
+    comes_back(&(struct err){ERR_NOTFOUND, "notes.unknown", "", "", "", "no"}, "-NOTFOUND notes.unknown: no\r\n");
+    comes_back(&(struct err){ERR_BUSY, "", "", "", "", "no"}, "-BUSY no\r\n");
+}
+
+/* Four characters are escaped in values, so that the last bracket always begins the details. */
+static void details_of_any_text_can_be_read_back(void **state)
+{
+    (void)state;
+    comes_back(&(struct err){ERR_STATE, "", "a; state=b", "[100%]", "中 [arg=x]", "no [really]"},
+               "-STATE no [really] [arg=a%3B state=b; state=%5B100%25%5D; allowed=中 %5Barg=x%5D]\r\n");
+}
+
+/* A text that ends like details is followed by empty ones, with and without an attribute. */
+static void a_text_that_ends_like_details_stays_text(void **state)
+{
+    (void)state;
+    comes_back(&(struct err){ERR_POLICY, "", "", "", "", "no [state=x]"}, "-POLICY no [state=x] []\r\n");
+    comes_back(&(struct err){ERR_POLICY, "", "", "", "", "[arg=x]"}, "-POLICY [arg=x] []\r\n");
+    comes_back(&(struct err){ERR_POLICY, "a.b", "", "", "", "no []"}, "-POLICY a.b: no [] []\r\n");
+    comes_back(&(struct err){ERR_BUSY, "", "", "", "", "[arg=x]"}, "-BUSY [arg=x] []\r\n");
+    comes_back(&(struct err){ERR_POLICY, "a.b", "x", "", "", "no [state=y]"}, "-POLICY a.b: no [state=y] [arg=x]\r\n");
+}
+
+/* What could break the line does not get into it, whoever wrote the attribute. */
+static void details_cannot_break_the_line(void **state)
+{
+    (void)state;
+    renders(render_resp2, SLICE("|1\r\n$3\r\narg\r\n$5\r\na\r\n\177b\r\n-ARG no\r\n"), "-ARG no [arg=a   b]\r\n");
+}
+
+/* A replayed error has its details too, and nothing that marks it: an error is not a map. */
+static void a_replayed_error_keeps_its_details(void **state)
+{
+    (void)state;
+    renders(render_resp3, SLICE("|2\r\n$8\r\nreplayed\r\n#t\r\n$3\r\narg\r\n$1\r\nx\r\n-ARG no\r\n"),
+            "-ARG no [arg=x]\r\n");
 }
 
 /* What the writer never writes is refused, and leaves nothing behind. RESP3 copies plain bytes unread; with a blob or an
@@ -163,13 +233,15 @@ static void a_full_buffer_is_left_as_it_was(void **state)
     (void)state;
     static const char canonical[] =
         MARK "%2\r\n$1\r\na\r\n=6\r\nbin:ab\r\n$1\r\nb\r\n*3\r\n,1.5\r\n_\r\n$2\r\n\n\"\r\n";
+    static const char refusal[] = "|1\r\n$3\r\narg\r\n$2\r\n[x\r\n-ARG no\r\n";
     renderer *const all[] = {render_resp2, render_resp3, render_json};
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 6; i++) {
+        struct slice reply = i < 3 ? SLICE(canonical) : SLICE(refusal);
         struct buf whole = {0}, out;
-        assert_int_equal(all[i](SLICE(canonical), &whole), 0);
+        assert_int_equal(all[i % 3](reply, &whole), 0);
         for (size_t max = 1; max <= whole.len; max++) {
             buf_init(&out, max);
-            int rv = all[i](SLICE(canonical), &out);
+            int rv = all[i % 3](reply, &out);
             assert_int_equal(rv, max < whole.len ? ERR_TOOBIG : 0);
             assert_int_equal(out.len, max < whole.len ? 0 : whole.len);
             buf_close(&out);
@@ -204,6 +276,11 @@ int main(void)
         cmocka_unit_test(blobs_become_base64),
         cmocka_unit_test(json_text_is_escaped),
         cmocka_unit_test(errors_become_objects),
+        cmocka_unit_test(details_stand_at_the_end_of_the_line),
+        cmocka_unit_test(details_of_any_text_can_be_read_back),
+        cmocka_unit_test(a_text_that_ends_like_details_stays_text),
+        cmocka_unit_test(details_cannot_break_the_line),
+        cmocka_unit_test(a_replayed_error_keeps_its_details),
         cmocka_unit_test(what_is_not_canonical_is_refused),
         cmocka_unit_test(a_full_buffer_is_left_as_it_was),
         cmocka_unit_test(json_nesting_is_bounded),

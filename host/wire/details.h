@@ -1,0 +1,20 @@
+/* The details of an error inside its line, for clients that read no attributes: ` [arg=a; state=s; allowed=x,y]` at the end.
+ *
+ * Only those that say something, in this order; ` []` after a text that would otherwise be taken for one. In values
+ * `%`, `[`, `]` and `;` are written `%25`, `%5B`, `%5D` and `%3B`, control characters as spaces. So the last `[` of
+ * the line begins the details, or there are none.
+ */
+#ifndef MUSTER_WIRE_DETAILS_H
+#define MUSTER_WIRE_DETAILS_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+/* Append arg, state and allowed of `err` to the error line `line` (without its type and end), which stands at the end
+ * of `out`. 0 or ERR_TOOBIG. */
+int details_put(struct buf *out, struct slice line, const struct err *err);
+/* Cut the details off the end of `line` and fill arg, state and allowed of `err` (which may be NULL). False, and
+ * nothing changed, when there are none. */
+bool details_take(struct slice *line, struct err *err);
+
+#endif
