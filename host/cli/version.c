@@ -1,4 +1,5 @@
 #include "cli/cli.h"
+#include "store/store.h"
 #include "tls/endpoint.h"
 
 #include <jansson.h>
@@ -14,7 +15,7 @@ int cli_version(int argc, char **argv)
     }
     if (argc > 1)
         return cli_misuse("version", "what is \"%s\"?", argv[1]);
-    printf("muster %s\n%s\n%s\njansson %s\n", MUSTER_VERSION, tls_library_version(), LUA_RELEASE,
-           jansson_version_str());
+    printf("muster %s\n%s\n%s\nSQLite %s\njansson %s\n", MUSTER_VERSION, tls_library_version(), LUA_RELEASE,
+           store_library_version(), jansson_version_str());
     return 0;
 }

@@ -487,3 +487,8 @@ const struct store_driver sqlite_driver = {
     .interrupt = sqlite_interrupt,
     .checkpoint = checkpoint,
 };
+
+const char *store_library_version(void)
+{
+    return sqlite3_libversion();
+}

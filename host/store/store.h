@@ -129,5 +129,7 @@ struct store_stats {
     int64_t commits, statements, prepared, pages_written;
 };
 void store_stats(struct store *s, struct store_stats *out);
+/* The version of the database library the program runs with, e.g. "3.40.1". Any thread. */
+const char *store_library_version(void);
 
 #endif

@@ -12,6 +12,7 @@ run 0 version
 says '^muster [0-9][0-9]*\.[0-9]'
 says '^[Mm]bed TLS [23]\.'
 says '^Lua 5\.4'
+says '^SQLite 3\.[0-9]'
 says '^jansson '
 run 0 --version
 says '^muster '
