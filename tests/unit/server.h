@@ -59,6 +59,8 @@ static inline void house_plugin(struct house *h)
         "return { commands = {\n"
         "  [\"probe.say\"] = { mode = \"read\", args = { \"text:text\" }, returns = \"text\", summary = \"Say.\",\n"
         "    run = function(_, text) return text end },\n"
+        "  [\"probe.long\"] = { mode = \"read\", args = { \"bytes:int\" }, returns = \"text\", summary = \"Long.\",\n"
+        "    run = function(_, bytes) return (\"x\"):rep(bytes) end },\n"
         "  [\"probe.put\"] = { mode = \"write\", args = { \"text:text\" }, returns = \"text\", summary = \"Put.\",\n"
         "    run = function(_, text) return text end },\n"
         "} }\n");

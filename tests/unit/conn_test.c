@@ -1,0 +1,71 @@
+/* One connection and its rule: what it is answered, when, and what it may cost the others. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "server.h"
+
+static struct house house;
+
+static void start(void)
+{
+    if (house_start(&house) != 0)
+        fail_msg("the server did not start: %s", house.err.text);
+}
+
+static void stop(void)
+{
+    house_drain(&house);
+    house_end(&house);
+}
+
+static void ask(struct peer *p, const char *line, const char *reply)
+{
+    if (!peer_say(p, line) || !peer_expect(p, reply))
+        fail_msg("%s", line);
+}
+
+/* A user without any role, signed in by password. */
+static struct peer clerk_open(struct peer *admin)
+{
+    ask(admin, "user.add clerk methods=password\r\n", ":1\r\n");
+    ask(admin, "user.password clerk password=correct-horse\r\n", ":1\r\n");
+    struct peer clerk = peer_open(&house, house.stranger);
+    ask(&clerk, "*3\r\n$4\r\nAUTH\r\n$5\r\nclerk\r\n$13\r\ncorrect-horse\r\n", "+OK\r\n");
+    return clerk;
+}
+
+/* The right was granted after the connection had last looked: what it remembers may not refuse a request early. */
+static void new_right_holds_for_a_long_request(void **state)
+{
+    (void)state;
+    char *text = malloc(3001);
+    memset(text, 'x', 3000);
+    text[3000] = '\0';
+    house_build(&house);
+    start();
+    struct peer admin = peer_open(&house, house.alice), clerk = clerk_open(&admin);
+    ask(&clerk, "*2\r\n$9\r\nprobe.say\r\n$1\r\na\r\n", "-NOPERM access.permission");
+    ask(&admin, "role.define sayer grants=probe.say\r\n", ":1\r\n");
+    ask(&admin, "role.grant clerk sayer\r\n", ":1\r\n");
+    assert_true(peer_say(&clerk, "*2\r\n$9\r\nprobe.say\r\n$3000\r\n"));
+    assert_true(peer_send(&clerk, (struct slice){text, 2000}, 5000));
+    assert_int_equal(peer_take(&clerk, 1000), 0);
+    assert_true(peer_send(&clerk, (struct slice){text, 1000}, 5000));
+    ask(&clerk, "\r\n", text);
+    free(text);
+    peer_close(&clerk);
+    peer_close(&admin);
+    stop();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(new_right_holds_for_a_long_request),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
