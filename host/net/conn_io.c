@@ -300,8 +300,13 @@ void conn_reply(struct conn *c, struct slice canonical)
         return;
     const struct server_limits *limits = &c->server->limits;
     enum codec_form form = c->form == CODEC_NONE ? CODEC_RESP : c->form;
-    size_t before = c->out.len;
     c->out.max = limits->output_hard;
+    /* The limit is for what waits: a client that always takes some, but never all, may go on for ever. */
+    if (c->out_at * 2 > c->out.len) {
+        buf_consume(&c->out, c->out_at);
+        c->out_at = 0;
+    }
+    size_t before = c->out.len;
     conn_touch(c);
     int rv = codec_render(form, c->proto, canonical, &c->out);
     if (rv == ERR_TOOBIG) {

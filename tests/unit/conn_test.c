@@ -62,10 +62,38 @@ static void new_right_holds_for_a_long_request(void **state)
     stop();
 }
 
+/* Sixty megabytes of replies for a client that always has a few on the way, and takes them as they come. */
+static void long_output_in_a_window_is_not_cut(void **state)
+{
+    (void)state;
+    enum { BYTES = 60000, WINDOW = 120, REQUESTS = 1000, ROOM = 65536 };
+    const size_t one = BYTES + 10; /* with "$60000" and two line ends */
+    size_t got = 0;
+    int sent = 0, room = ROOM;
+    house_build(&house);
+    start();
+    struct peer p = peer_open(&house, house.alice);
+    assert_int_equal(setsockopt(p.fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room)), 0);
+    ask(&p, "*1\r\n$4\r\nPING\r\n", "+PONG\r\n");
+    while (got < REQUESTS * one) {
+        for (; sent < REQUESTS && (size_t)sent < got / one + WINDOW; sent++)
+            assert_true(peer_say(&p, "*2\r\n$10\r\nprobe.long\r\n$5\r\n60000\r\n"));
+        if (got == 0)
+            usleep(300000); /* the window is full before the first reply is taken */
+        if (peer_take(&p, 5000) <= 0)
+            fail_msg("nothing more after %zu replies", got / one);
+        got += p.plain.len;
+        buf_clear(&p.plain);
+    }
+    peer_close(&p);
+    stop();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(new_right_holds_for_a_long_request),
+        cmocka_unit_test(long_output_in_a_window_is_not_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
