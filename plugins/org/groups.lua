@@ -118,6 +118,13 @@ local function end_people(call, group, head, day)
     day, call.now, group, head)
 end
 
+--- What ends on `day` must not have begun after it: people of a group change in the order of days.
+local function check_order(call, group, head, day)
+  local latest = call.db:value([[SELECT max(from_day) FROM org_group_person
+    WHERE grp = ? AND head = coalesce(?, head) AND to_day IS NULL]], group.id, head)
+  common.check_end(call, { from_day = latest or group.formed_on }, day)
+end
+
 local function set_head(call, group, unit, person, title, day)
   common.person(call, person, "head")
   title = title and text.name(call, "title", title) or title_of(call, person, unit, day)
@@ -171,11 +178,13 @@ commands["org.group.change"] = {
     local state = group_machine:check(call, group, "change", {})
     common.check_end(call, { from_day = group.formed_on }, day)
     if head or title then
+      check_order(call, group, 1, day)
       local present = people_on(call, group.id, 1, day)[1] or {}
       end_people(call, group.id, 1, day)
       set_head(call, group.id, unit, head or present.person, title, day)
     end
     if members then
+      check_order(call, group, 0, day)
       end_people(call, group.id, 0, day)
       set_members(call, group.id, members, day)
     end
@@ -192,7 +201,7 @@ commands["org.group.dissolve"] = {
     local group, day = active_group(call, unit), on or call.today
     common.check_rev(call, group, rev)
     local state = group_machine:check(call, group, "dissolve", {})
-    common.check_end(call, { from_day = group.formed_on }, day)
+    check_order(call, group, nil, day)
     local last = shown(call, group, day)
     end_people(call, group.id, 1, day)
     end_people(call, group.id, 0, day)
