@@ -6,12 +6,13 @@ local commands = {}
 
 local STATUS = "staff|retired|resident|family|volunteer|external"
 local PERSON = "{code:text, name:text, unit:text, status:text, pinyin:text, phone_masked:text, rev:int}"
+local MASKED_DIGITS = 4
 local MEMBER = "{person:text, branch:text, from:date, to:date}"
 
 local function check_phone(call, phone)
-  if phone and not (phone:match("^[%d%*%+ -]+$") and phone:find("*", 1, true)) then
+  if phone and not (phone:match("^[%d%*%+ -]+$") and select(2, phone:gsub("%*", "")) >= MASKED_DIGITS) then
     call:fail("ARG", { rule = "org.phone_masked", arg = "phone_masked" },
-      "phone_masked must have its middle digits replaced by *, such as 138****0000")
+      "phone_masked must have at least four digits replaced by *, such as 138****0000")
   end
 end
 
@@ -91,18 +92,12 @@ commands["org.person.find"] = {
       from = call:unit_path(unit)
       to = from:sub(1, -2) .. "0" -- "0" follows "/": every path below
     end
-    local key, codes = text.candidates(call, "person", q)
-    local found = {}
-    for _, code in ipairs(codes) do
-      local row = call.db:row([[SELECT p.code, p.name, p.unit, p.status FROM org_person p
-        JOIN muster_unit m ON m.code = p.unit WHERE p.code = ? AND m.path >= ? AND m.path < ?
-        AND p.status = coalesce(?, p.status)
-        AND (replace(p.name_norm, ?, '') <> p.name_norm OR substr(p.pinyin, 1, length(?)) = ?)]],
-        code, from, to, status, key, key, key)
-      if row then found[#found + 1] = row end
-      if #found == limit then break end
-    end
-    return found
+    local key = text.query(call, q)
+    return text.search(call, "person", key, [[SELECT p.code, p.name, p.unit, p.status
+      FROM c JOIN org_person p ON p.code = c.ref JOIN muster_unit m ON m.code = p.unit
+      WHERE m.path >= ? AND m.path < ? AND p.status = coalesce(?, p.status)
+      AND (replace(p.name_norm, ?, '') <> p.name_norm OR substr(p.pinyin, 1, length(?)) = ?)
+      ORDER BY p.code LIMIT ?]], from, to, status, key, key, key, limit)
   end,
 }
 
@@ -171,14 +166,15 @@ commands["org.branch.members"] = {
   end,
 }
 
---- One query: this runs inside every gift.
+--- One query: this runs inside every gift. The branch's unit is that of the day, too.
 local CHECK = [[SELECT p.code AS person, p.name, p.status, p.unit, pm.path AS unit_path, s.branch,
-  b.name AS branch_name, b.parent AS branch_unit, bm.path AS branch_unit_path,
+  b.name AS branch_name, coalesce(bs.parent, b.parent) AS branch_unit, bm.path AS branch_unit_path,
   CASE WHEN s.id IS NULL THEN 0 ELSE 1 END AS member
   FROM org_person p JOIN muster_unit pm ON pm.code = p.unit
   LEFT JOIN org_party_span s ON s.person = p.code AND s.from_day <= ? AND (s.to_day IS NULL OR s.to_day > ?)
   LEFT JOIN org_unit b ON b.code = s.branch
-  LEFT JOIN muster_unit bm ON bm.code = b.parent
+  LEFT JOIN org_unit_span bs ON bs.unit = s.branch AND bs.from_day <= ? AND (bs.to_day IS NULL OR bs.to_day > ?)
+  LEFT JOIN muster_unit bm ON bm.code = coalesce(bs.parent, b.parent)
   WHERE p.code = ?]]
 
 commands["org.party.check"] = {
@@ -189,7 +185,7 @@ commands["org.party.check"] = {
     ["zh-CN"] = "核对某人某日的党员身份与所在支部" },
   run = function(call, code, on)
     local day = on or call.today
-    local row = call.db:row(CHECK, day, day, code)
+    local row = call.db:row(CHECK, day, day, day, day, code)
     if not row or not (common.sees(call, row.unit_path) or common.sees(call, row.branch_unit_path)) then
       common.unknown(call, "person", code)
     end

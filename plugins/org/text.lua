@@ -4,16 +4,21 @@ local text = {}
 -- Keyboards and old systems write the dot of names such as 古丽米热·艾比布力 in five ways.
 local DOTS = { "\u{2022}", "\u{2027}", "\u{30FB}", "\u{FF0E}" }
 local DOT = "\u{00B7}"
+local WIDE_SPACE = "\u{3000}"
 local LAST_CHARACTER = "\u{10FFFF}"
 local INDEXED_GRAMS = 4 -- more pairs of a query hardly narrow the candidates
 
---- The one form in which a name is stored: NFC, one kind of dot, ASCII digits, no outer spaces.
+--- The one form in which a name is stored: NFC, one kind of dot, ASCII digits, no outer spaces, and none
+-- where every character stands alone: that is how forms fill up a short name (示　例).
 function text.normal(call, name)
   name = call:nfc(name)
   for _, dot in ipairs(DOTS) do name = name:gsub(dot, DOT) end
   -- U+FF10 … U+FF19 are EF BC 90 … EF BC 99 in UTF-8
   name = name:gsub("\xEF\xBC([\x90-\x99])", function(c) return string.char(c:byte() - 0x90 + 48) end)
-  return (name:gsub("^%s+", ""):gsub("%s+$", ""))
+  name = name:gsub("[%s%c]+", " "):gsub(WIDE_SPACE, " "):gsub(" +", " "):gsub("^ ", ""):gsub(" $", "")
+  local joined, gaps = name:gsub(" ", "")
+  if utf8.len(joined) == gaps + 1 then return joined end
+  return name
 end
 
 --- What names are compared by.
@@ -67,26 +72,26 @@ function text.index(call, kind, ref, name)
   end
 end
 
---- What a search for `q` needs: the key to compare with and the codes that can match.
--- At most `limit` codes (default 500), in code order.
-function text.candidates(call, kind, q, limit)
+--- What a search compares names with. Refuses a blank one.
+function text.query(call, q)
   local key = text.key(text.normal(call, q))
   if key == "" then call:fail("ARG", { rule = "org.name", arg = "q" }, "%s must not be blank", "q") end
+  return key
+end
+
+local ONE = "WITH c AS (SELECT DISTINCT ref FROM org_gram WHERE kind = ? AND gram >= ? AND gram < ?) "
+local MANY = [[WITH c AS (SELECT ref FROM org_gram WHERE kind = ? AND gram IN (?, ?, ?, ?)
+  GROUP BY ref HAVING count(*) = ?) ]]
+
+--- Rows of `sql`, which reads from c (ref): the codes of `kind` that can match `key` by its index. The rest is joined
+-- there, so that a limit counts only what the caller may see.
+function text.search(call, kind, key, sql, ...)
   local list = grams(key)
-  if #list > 1 then list[#list] = nil end -- the last character alone ends a name, not a query
-  local rows
-  if utf8.len(key) == 1 then
-    rows = call.db:rows([[SELECT DISTINCT ref FROM org_gram WHERE kind = ? AND gram >= ? AND gram < ?
-      ORDER BY ref LIMIT ?]], kind, key, key .. LAST_CHARACTER, limit or 500)
-  else
-    local n = math.min(#list, INDEXED_GRAMS)
-    rows = call.db:rows([[SELECT ref FROM org_gram WHERE kind = ? AND gram IN (?, ?, ?, ?)
-      GROUP BY ref HAVING count(*) = ? ORDER BY ref LIMIT ?]],
-      kind, list[1], list[math.min(2, n)], list[math.min(3, n)], list[math.min(4, n)], n, limit or 500)
-  end
-  local codes = {}
-  for i, row in ipairs(rows) do codes[i] = row.ref end
-  return key, codes
+  if #list == 1 then return call.db:rows(ONE .. sql, kind, key, key .. LAST_CHARACTER, ...) end
+  list[#list] = nil -- the last character alone ends a name, not a query
+  local n = math.min(#list, INDEXED_GRAMS)
+  return call.db:rows(MANY .. sql, kind, list[1], list[math.min(2, n)], list[math.min(3, n)], list[math.min(4, n)],
+    n, ...)
 end
 
 return text

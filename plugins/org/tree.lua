@@ -4,8 +4,6 @@ local text = require "org.text"
 
 local commands = {}
 
-local FOUND_ROWS = 500
-
 --- Names besides the own one that held on `day`: code -> array of names.
 local function aliases_on(call, day, code)
   local rows = call.db:rows([[SELECT unit, name FROM org_alias
@@ -83,18 +81,12 @@ commands["org.unit.find"] = {
   returns = "[{code:text, name:text, kind:text, path:text}]",
   summary = { en = "Find units by any part of a name or alias.", ["zh-CN"] = "按名称或别名的任意部分查找机构" },
   run = function(call, q, limit)
-    local key, codes = text.candidates(call, "unit", q, FOUND_ROWS)
-    local found = {}
-    for _, code in ipairs(codes) do
-      local row = call.db:row([[SELECT u.code, u.name, u.kind, m.path FROM org_unit u
-        JOIN muster_unit m ON m.code = u.code WHERE u.code = ? AND m.path >= ? AND m.path < ?
-        AND (replace(u.name_norm, ?, '') <> u.name_norm OR EXISTS (
-          SELECT 1 FROM org_alias a WHERE a.unit = u.code AND replace(a.name_norm, ?, '') <> a.name_norm))]],
-        code, call.scope, call.scope_end, key, key)
-      if row then found[#found + 1] = row end
-      if #found == limit then break end
-    end
-    return found
+    local key = text.query(call, q)
+    return text.search(call, "unit", key, [[SELECT u.code, u.name, u.kind, m.path
+      FROM c JOIN org_unit u ON u.code = c.ref JOIN muster_unit m ON m.code = u.code
+      WHERE m.path >= ? AND m.path < ? AND (replace(u.name_norm, ?, '') <> u.name_norm OR EXISTS (
+        SELECT 1 FROM org_alias a WHERE a.unit = u.code AND replace(a.name_norm, ?, '') <> a.name_norm))
+      ORDER BY u.code LIMIT ?]], call.scope, call.scope_end, key, key, limit)
   end,
 }
 
