@@ -63,6 +63,16 @@ local function need(call, code)
     or call:fail("NOTFOUND", { rule = "org.unknown", arg = "calendar" }, "there is no %s %s", "calendar", code)
 end
 
+--- A calendar followed by units outside the caller's scope is not the caller's to change.
+local function check_own(call, code)
+  local outside = call.db:value([[SELECT count(*) FROM org_unit u JOIN muster_unit m ON m.code = u.code
+    WHERE u.calendar = ? AND NOT (m.path >= ? AND m.path < ?)]], code, call.scope, call.scope_end)
+  if outside > 0 then
+    call:fail("SCOPE", { rule = "org.scope", arg = "code" },
+      "calendar %s is followed by units outside your scope; define one of your own", code)
+  end
+end
+
 commands["org.calendar.define"] = {
   mode = "write", returns = CALENDAR,
   args = { "code:text(20)", "name:text(100)", "week:text(20)=1,2,3,4,5", "hours:json(1000)?", "rev:int(1..)?" },
@@ -74,6 +84,7 @@ commands["org.calendar.define"] = {
     local json = muster.json.encode(check_hours(call, hours or default_hours(call)))
     local before = stored(call, code)
     if before then
+      check_own(call, code)
       common.check_rev(call, before, rev)
       call.db:run("UPDATE org_calendar SET name = ?, week = ?, hours = ?, rev = rev + 1 WHERE code = ?",
         name, week, json, code)
@@ -91,6 +102,7 @@ commands["org.calendar.except"] = {
   summary = { en = "Make one day of a calendar a day off, or a working day.", ["zh-CN"] = "登记调休或节假日" },
   run = function(call, code, day, working, hours, note)
     need(call, code)
+    check_own(call, code)
     if hours then check_hours(call, hours) end
     call.db:run("INSERT INTO org_calendar_day (calendar, day, working, hours, note, at) VALUES (?, ?, ?, ?, ?, ?)",
       code, day, working, hours and muster.json.encode(hours), note, call.now)
