@@ -4,7 +4,7 @@ local figure = require "muster.figure"
 
 local commands, figures = {}, {}
 
-local MOST_KINDS = 6
+local MOST_KINDS = 10 -- there are no more
 
 --- Kinds of units that must have a group (or branch, or chief): the setting, as bound parameters.
 local function expected_kinds(call)
@@ -29,15 +29,15 @@ local COVERAGE = {}
 for kind, has in pairs(HAS) do
   COVERAGE[kind] = [[SELECT u.code AS unit, u.name, CASE WHEN EXISTS (]] .. has .. [[) THEN 1 ELSE 0 END AS has
     FROM org_unit u JOIN muster_unit m ON m.code = u.code JOIN org_unit_span s ON s.unit = u.code
-    WHERE u.kind IN (?, ?, ?, ?, ?, ?) AND m.path >= ? AND m.path < ? AND s.at <= ? AND s.from_day <= ?
+    WHERE u.kind IN (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AND m.path >= ? AND m.path < ? AND s.at <= ? AND s.from_day <= ?
     AND (s.to_day IS NULL OR s.ended_at > ? OR s.to_day > ?) ORDER BY u.code]]
 end
 
 --- Rows of the units that should have one, with `has`.
 local function coverage(call, kind, path, path_end, as_of, day)
   local k = expected_kinds(call)
-  return call.db:rows(COVERAGE[kind], as_of, day, as_of, day, k[1], k[2], k[3], k[4], k[5], k[6],
-    path, path_end, as_of, day, as_of, day)
+  return call.db:rows(COVERAGE[kind], as_of, day, as_of, day, k[1], k[2], k[3], k[4], k[5], k[6], k[7], k[8],
+    k[9], k[10], path, path_end, as_of, day, as_of, day)
 end
 
 local function count_having(rows)

@@ -12,10 +12,23 @@ local commands = {}
 local KINDS = "superior|prefecture|county|office|subordinate|center|station|branch|facility|partner"
 local OUTSIDE = { superior = true, partner = true }
 local BARREN = { partner = true, branch = true }
+local MOST_LEVELS = 100
 
 local function scope_parent(kind, parent)
   if OUTSIDE[kind] or not parent or OUTSIDE[parent.kind] then return nil end
   return parent.code
+end
+
+--- A parent must be open on every day from `day` on, or its children would outlive it.
+local function need_lasting(call, code, day)
+  local open_to = day
+  for _, span in ipairs(call.db:rows([[SELECT from_day, to_day FROM org_unit_span
+    WHERE unit = ? AND (to_day IS NULL OR to_day > ?) ORDER BY from_day, id]], code, day)) do
+    if span.from_day > open_to then break end
+    open_to = span.to_day
+    if not open_to then return end
+  end
+  call:fail("CLOSED", { rule = "org.unit_closed", arg = "parent" }, "unit %s is not open on %s", code, open_to)
 end
 
 --- Which parent may a unit of this kind have, and may this caller hang it there?
@@ -36,7 +49,25 @@ local function check_parent(call, kind, parent, day)
   if not scope_parent(kind, parent) and call.scope ~= "/" then
     call:fail("SCOPE", { rule = "org.scope", arg = "parent" }, "a unit without parent needs a scope over everything")
   end
-  if parent then common.need_open(call, "parent", parent.code, day) end
+  if parent then need_lasting(call, parent.code, day) end
+end
+
+--- Refuse when `code` would come to stand under itself: now, or in the tree of `day`, which may be in the past.
+local function check_cycle(call, code, parent_code, day)
+  local function climb(next_above)
+    local above, steps = parent_code, 0
+    while above and steps < MOST_LEVELS do
+      if above == code then
+        call:fail("CONFLICT", { rule = "org.cycle", arg = "parent" }, "%s lies under %s itself", parent_code, code)
+      end
+      above, steps = next_above(above), steps + 1
+    end
+  end
+  climb(function(above) return call.db:value("SELECT parent FROM org_unit WHERE code = ?", above) end)
+  climb(function(above)
+    local span = common.span(call, above, day)
+    return span and span.parent
+  end)
 end
 
 local function add_span(call, code, parent, day)
@@ -47,6 +78,16 @@ end
 local function end_span(call, span, day, reason)
   call.db:run("UPDATE org_unit_span SET to_day = ?, ended_at = ?, reason = ? WHERE id = ?",
     day, call.now, reason, span.id)
+end
+
+--- A branch is closed when its last member has left it.
+local function check_members(call, branch, day)
+  local members = call.db:value([[SELECT count(*) FROM org_party_span
+    WHERE branch = ? AND (to_day IS NULL OR to_day > ?)]], branch, day)
+  if members > 0 then
+    call:fail("STATE", { rule = "org.branch_members", state = "open", allowed = "org.branch.leave" },
+      "branch %s has %d members on %s; org.branch.leave comes first", branch, members, day)
+  end
 end
 
 --- The present span of an open unit, which must not have begun after `day`.
@@ -66,6 +107,15 @@ local function changed(call, code, what)
   return common.unit(call, code)
 end
 
+local function check_data(call, division, cal)
+  if division and not division:match("^%d%d%d%d%d%d$") then
+    call:fail("ARG", { rule = "org.division", arg = "division" }, "a division code has six digits")
+  end
+  if cal and not call.db:value("SELECT 1 FROM org_calendar WHERE code = ?", cal) then
+    call:fail("NOTFOUND", { rule = "org.unknown", arg = "calendar" }, "there is no %s %s", "calendar", cal)
+  end
+end
+
 --- Add a unit and open it on a day. Also used by org.branch.add.
 local function add(call, u)
   text.code(call, "code", u.code)
@@ -75,9 +125,7 @@ local function add(call, u)
   end
   local parent = u.parent and common.unit(call, u.parent)
   check_parent(call, u.kind, parent, day)
-  if u.division and not u.division:match("^%d%d%d%d%d%d$") then
-    call:fail("ARG", { rule = "org.division", arg = "division" }, "a division code has six digits")
-  end
+  check_data(call, u.division, u.calendar)
   call.db:run([[INSERT INTO org_unit (code, name, name_norm, kind, level, parent, division, zone_min, calendar, state,
     at, rev) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'open', ?, 1)]],
     u.code, name, text.key(name), u.kind, u.level or (parent and parent.level + 1 or 1), u.parent, u.division,
@@ -127,6 +175,7 @@ commands["org.unit.update"] = {
   run = function(call, code, name, division, zone_min, cal, rev)
     local unit = common.unit(call, code)
     common.check_rev(call, unit, rev)
+    check_data(call, division, cal)
     if name then name = rename(call, unit, name) end
     call.db:run([[UPDATE org_unit SET name = coalesce(?, name), name_norm = coalesce(?, name_norm),
       division = coalesce(?, division), zone_min = coalesce(?, zone_min), calendar = coalesce(?, calendar),
@@ -141,9 +190,7 @@ commands["org.unit.move"] = {
   run = function(call, code, parent_code, on, rev)
     local unit, parent, day = common.unit(call, code), common.unit(call, parent_code), on or call.today
     common.check_rev(call, unit, rev)
-    if parent.path:sub(1, #unit.path) == unit.path then
-      call:fail("CONFLICT", { rule = "org.cycle", arg = "parent" }, "%s lies under %s itself", parent_code, code)
-    end
+    check_cycle(call, code, parent_code, day)
     check_parent(call, unit.kind, parent, day)
     end_span(call, open_span(call, unit, day), day, "moved")
     add_span(call, code, parent_code, day)
@@ -168,6 +215,7 @@ commands["org.unit.close"] = {
       call:fail("STATE", { rule = "org.open_children", state = "open", allowed = "org.unit.move, org.unit.close" },
         "unit %s still has open units, to be moved or closed first: %s", code, table.concat(names, ", "))
     end
+    if unit.kind == "branch" then check_members(call, code, day) end
     end_span(call, span, day, reason)
     call.db:run("UPDATE org_unit SET state = 'closed', rev = rev + 1 WHERE code = ?", code)
     return changed(call, code, "closed")
@@ -189,6 +237,7 @@ commands["org.unit.reopen"] = {
     common.check_end(call, last, day)
     parent_code = parent_code or last.parent
     local parent = parent_code and common.unit(call, parent_code)
+    check_cycle(call, code, parent_code, day)
     check_parent(call, unit.kind, parent, day)
     add_span(call, code, parent_code, day)
     call.db:run("UPDATE org_unit SET state = 'open', parent = ?, rev = rev + 1 WHERE code = ?", parent_code, code)
@@ -201,14 +250,22 @@ commands["org.unit.alias"] = {
   mode = "write", args = { "unit:unit", "name:text(100)", "from:date?", "to:date?" },
   returns = "{unit:text, name:text, from:date, to:date}",
   summary = { en = "Give a unit a second name, for a while or for good.", ["zh-CN"] = "为机构登记别名（可限定起止日期）" },
+  doc = "`to` is the first day without it. A second name that has no end yet is ended by giving it again with `to`.",
   run = function(call, code, name, from, to)
     name = text.name(call, "name", name)
+    local present = call.db:row([[SELECT id, from_day FROM org_alias
+      WHERE unit = ? AND name = ? AND to_day IS NULL]], code, name)
+    from = from or present and present.from_day
     if from and to and to < from then
       call:fail("ARG", { rule = "org.before_start", arg = "to" }, "%s is before %s, when this began", to, from)
     end
-    call.db:run("INSERT INTO org_alias (unit, name, name_norm, from_day, to_day, at) VALUES (?, ?, ?, ?, ?, ?)",
-      code, name, text.key(name), from, to, call.now)
-    text.index(call, "unit", code, name)
+    if present then
+      call.db:run("UPDATE org_alias SET from_day = ?, to_day = ? WHERE id = ?", from, to, present.id)
+    else
+      call.db:run("INSERT INTO org_alias (unit, name, name_norm, from_day, to_day, at) VALUES (?, ?, ?, ?, ?, ?)",
+        code, name, text.key(name), from, to, call.now)
+      text.index(call, "unit", code, name)
+    end
     changed(call, code, "alias")
     return { unit = code, name = name, from = from, to = to }
   end,

@@ -23,10 +23,11 @@ return {
   ["unit %s is closed; org.unit.reopen opens it again"] = "机构 %s 已关闭，可用 org.unit.reopen 恢复",
   ["unit %s is open"] = "机构 %s 在设",
   ["unit %s still has open units, to be moved or closed first: %s"] = "机构 %s 之下仍有在设机构，须先划转或关闭：%s",
+  ["branch %s has %d members on %s; org.branch.leave comes first"] = "支部 %s 尚有 %d 名党员（%s），请先办理 org.branch.leave",
   ["a division code has six digits"] = "行政区划代码为六位数字",
   ["%s lies under %s itself"] = "%s 本身隶属于 %s",
   -- people
-  ["phone_masked must have its middle digits replaced by *, such as 138****0000"] = "phone_masked 须以 * 遮住中间数字，如 138****0000",
+  ["phone_masked must have at least four digits replaced by *, such as 138****0000"] = "phone_masked 须以 * 遮住至少四位数字，如 138****0000",
   ["pinyin holds initials: letters only"] = "pinyin 为首字母，只能是字母",
   ["%s is not a Party branch"] = "%s 不是党支部",
   ["%s is in branch %s since %s; one branch at a time, so org.branch.leave comes first"] = "%s 已是支部 %s 的党员（自 %s 起），同一时间只能属于一个支部，请先办理 org.branch.leave",
@@ -39,5 +40,6 @@ return {
   ["event %s was closed on %s"] = "事件 %s 已于 %s 结束",
   ["week lists weekdays such as 1,2,3,4,5 (1 is Monday)"] = "week 为星期序号，如 1,2,3,4,5（1 为星期一）",
   ["hours are stretches of minutes in order, such as [[600,840],[930,1170]]"] = "hours 为依次排列的分钟段，如 [[600,840],[930,1170]]",
+  ["calendar %s is followed by units outside your scope; define one of your own"] = "日历 %s 也为您权限范围外的机构所用，请另设本单位的日历",
   ["the calendar has not that many working hours in ten years"] = "该日历十年内没有这么多工作时间",
 }
