@@ -274,6 +274,10 @@ function machine:target(state, transition) end
 ---@field words fun(fen: muster.fen): string 6965000 → "陆万玖仟陆佰伍拾元整"
 ---@field sum fun(rows: table[], field: string): integer
 
+---@class muster.text require "muster.text"
+---@field normal fun(call: muster.Call, name: string): string a name in its one form: NFC, one dot (·), ASCII digits, no
+---  outer spaces and none that fill up a short name
+
 ---@class muster.Profile working time
 ---@field zone_min? integer
 ---@field week table<integer, boolean> 1 is Monday

@@ -1,25 +1,10 @@
 --- Names: their normal form, the checks they must pass, and the index that finds them.
+local names = require "muster.text"
+
 local text = {}
 
--- Keyboards and old systems write the dot of names such as 古丽米热·艾比布力 in five ways.
-local DOTS = { "\u{2022}", "\u{2027}", "\u{30FB}", "\u{FF0E}" }
-local DOT = "\u{00B7}"
-local WIDE_SPACE = "\u{3000}"
 local LAST_CHARACTER = "\u{10FFFF}"
 local INDEXED_GRAMS = 4 -- more pairs of a query hardly narrow the candidates
-
---- The one form in which a name is stored: NFC, one kind of dot, ASCII digits, no outer spaces, and none
--- where every character stands alone: that is how forms fill up a short name (示　例).
-function text.normal(call, name)
-  name = call:nfc(name)
-  for _, dot in ipairs(DOTS) do name = name:gsub(dot, DOT) end
-  -- U+FF10 … U+FF19 are EF BC 90 … EF BC 99 in UTF-8
-  name = name:gsub("\xEF\xBC([\x90-\x99])", function(c) return string.char(c:byte() - 0x90 + 48) end)
-  name = name:gsub("[%s%c]+", " "):gsub(WIDE_SPACE, " "):gsub(" +", " "):gsub("^ ", ""):gsub(" $", "")
-  local joined, gaps = name:gsub(" ", "")
-  if utf8.len(joined) == gaps + 1 then return joined end
-  return name
-end
 
 --- What names are compared by.
 function text.key(name)
@@ -37,7 +22,7 @@ end
 --- A name or title: normal form, not empty, and no number as long as an identity card's (15 or 18 digits):
 -- those are not stored.
 function text.name(call, arg, name)
-  name = text.normal(call, name)
+  name = names.normal(call, name)
   if name == "" then call:fail("ARG", { rule = "org.name", arg = arg }, "%s must not be blank", arg) end
   if name:find(("%d"):rep(15)) then
     call:fail("ARG", { rule = "org.no_idcard", arg = arg },
@@ -74,7 +59,7 @@ end
 
 --- What a search compares names with. Refuses a blank one.
 function text.query(call, q)
-  local key = text.key(text.normal(call, q))
+  local key = text.key(names.normal(call, q))
   if key == "" then call:fail("ARG", { rule = "org.name", arg = "q" }, "%s must not be blank", "q") end
   return key
 end
