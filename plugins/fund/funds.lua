@@ -93,8 +93,22 @@ commands["fund.close"] = {
     if fund.state == "closed" then
       call:fail("STATE", { rule = "fund.closed", state = "closed" }, "fund %s is closed already", code)
     end
-    local last = fund.closes
-    if on and on < last then last = on end
+    local last = on or call.today
+    if on and (on < fund.opens or on > fund.closes) then
+      call:fail("ARG", { rule = "fund.dates", arg = "on" },
+        "fund %s was opened for %s to %s; its last day cannot be %s", code, fund.opens, fund.closes, on)
+    end
+    if last > call.today then
+      call:fail("ARG", { rule = "fund.future", arg = "on" }, "%s has not come yet; today is %s", last, call.today)
+    end
+    if last < fund.opens then last = fund.opens end
+    if last > fund.closes then last = fund.closes end
+    local later = call.db:value([[SELECT no FROM fund_gift WHERE fund = ? AND on_day > ? AND state <> 'void'
+      AND state <> 'pledged' ORDER BY on_day DESC LIMIT 1]], code, last)
+    if later then
+      call:fail("CONFLICT", { rule = "fund.later_gift", arg = "on" }, "gift %s is dated after %s; close fund %s later",
+        later, last, code)
+    end
     call.db:run("UPDATE fund_fund SET state = 'closed', closes = ?, reason = ?, rev = rev + 1 WHERE code = ?",
       last, reason, code)
     return shown(common.fund(call, code))
