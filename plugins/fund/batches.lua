@@ -64,24 +64,28 @@ commands["fund.batch.close"] = {
 }
 
 commands["fund.batch.list"] = {
-  mode = "read", args = { "fund:text(20)", "state:enum(open|closed|remitted|confirmed)?", "limit:int(1..500)=200" },
+  mode = "read", args = { "fund:text(20)", "state:enum(open|closed|remitted|confirmed)?", "limit:int(1..500)=200",
+    "from:date?", "to:date?" },
   returns = "[" .. BATCH .. "]",
   summary = { en = "Batches of a fund by day: open ones by key, closed ones by number.", ["zh-CN"] = "批次列表" },
-  run = function(call, fund, state, limit)
+  doc = "`from`, `to`: days, both included; a long list is read stretch by stretch.",
+  run = function(call, fund, state, limit, from, to)
     common.fund(call, fund)
+    from, to = from or "0000-01-01", to or "9999-12-31"
     local rows = {}
     if state ~= "open" then
       rows = call.db:rows([[SELECT b.no AS batch, b.fund, b.grp, b.day, b.route, b.count, b.sum_fen, b.state
         FROM fund_batch b JOIN muster_unit m ON m.code = b.unit
         WHERE b.fund = ? AND b.state = coalesce(?, b.state) AND m.path >= ? AND m.path < ?
-        ORDER BY b.day, b.no LIMIT ?]], fund, state, call.scope, call.scope_end, limit)
+        AND b.day >= ? AND b.day <= ? ORDER BY b.day, b.no LIMIT ?]],
+        fund, state, call.scope, call.scope_end, from, to, limit)
     end
     if (state == nil or state == "open") and #rows < limit then
       for _, open in ipairs(call.db:rows([[SELECT g.fund, g.grp, g.on_day AS day, g.route, count(*) AS count,
         sum(g.amount_fen) AS sum_fen FROM fund_gift g JOIN muster_unit m ON m.code = g.unit
-        WHERE g.fund = ? AND g.state = 'received' AND m.path >= ? AND m.path < ?
+        WHERE g.fund = ? AND g.state = 'received' AND m.path >= ? AND m.path < ? AND g.on_day >= ? AND g.on_day <= ?
         GROUP BY g.fund, g.grp, g.on_day, g.route ORDER BY g.on_day, g.grp, g.route LIMIT ?]],
-        fund, call.scope, call.scope_end, limit - #rows)) do
+        fund, call.scope, call.scope_end, from, to, limit - #rows)) do
         open.batch, open.state = table.concat({ open.fund, open.grp, open.day, open.route }, "/"), "open"
         rows[#rows + 1] = open
       end

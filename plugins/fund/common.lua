@@ -1,6 +1,9 @@
 --- What the parts of fund share: funds and gifts the caller may see, revisions, the journal.
 local common = {}
 
+--- No single gift is larger (¥10,000,000,000): so that sums over millions of gifts stay exact integers.
+common.MOST_FEN = 1000000000000
+
 --- Refuse as if the thing did not exist: SCOPE for a caller with a limited scope, who must not learn
 -- whether it exists elsewhere, else NOTFOUND.
 function common.unknown(call, arg, code)

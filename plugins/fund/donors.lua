@@ -1,18 +1,25 @@
 --- Who may give to which fund, and for which unit the gift counts.
 local common = require "fund.common"
+local text = require "muster.text"
 
 local donors = {}
 
 local MEMBERS_ONLY = { special_dues = true }
 local NONMEMBERS_ONLY = { staff = true }
 
+local function not_of_branch(call, who, branch)
+  call:fail("POLICY", { rule = "fund.other_branch", arg = "branch" },
+    "%s is no member of branch %s; leave branch out", who, branch)
+end
+
 local function member_rules(call, fund, who, on)
   local person, branch = who.person, who.branch
-  if MEMBERS_ONLY[fund.kind] and (not person.member or branch and branch ~= person.branch) then
-    if person.member then
-      call:fail("POLICY", { rule = "fund.member_only", arg = "branch" },
-        "%s belongs to branch %s on %s, not to %s", who.code, person.branch, on, branch)
-    end
+  if branch and person.member and branch ~= person.branch then
+    local rule = MEMBERS_ONLY[fund.kind] and "fund.member_only" or "fund.other_branch"
+    call:fail("POLICY", { rule = rule, arg = "branch" }, "%s belongs to branch %s on %s, not to %s", who.code,
+      person.branch, on, branch)
+  end
+  if MEMBERS_ONLY[fund.kind] and not person.member then
     call:fail("POLICY", { rule = "fund.member_only", arg = "donor" },
       "fund %s takes dues of Party members only; %s is in no branch on %s", fund.code, who.code, on)
   end
@@ -20,6 +27,7 @@ local function member_rules(call, fund, who, on)
     call:fail("POLICY", { rule = "fund.nonmember_only", arg = "donor" },
       "fund %s is for staff outside the Party; %s is a member of branch %s", fund.code, who.code, person.branch)
   end
+  if branch and not person.member then not_of_branch(call, who.code, branch) end
 end
 
 --- The unit a gift counts for must lie in the fund's own subtree and in the caller's scope.
@@ -50,12 +58,13 @@ end
 
 --- Anybody else: a body by its name, or nobody's name at all.
 local function from_other(call, fund, who)
-  if not who.name and not who.anonymous then
+  local name = who.name and text.normal(call, who.name)
+  if name == "" or not name and not who.anonymous then
     call:fail("ARG", { rule = "fund.donor", arg = "donor" }, "say who gives: donor, donor_name or anonymous=1")
   end
+  if who.branch then not_of_branch(call, name or "-", who.branch) end
   local unit = who.unit or fund.unit
   check_place(call, fund, unit, who.unit and call:unit_path(unit) or fund.path)
-  local name = who.name and call:nfc(who.name)
   return { key = name and "N:" .. name, name = name, class = name and "body" or "anonymous", unit = unit, branch = "",
     anonymous = who.anonymous or false }
 end

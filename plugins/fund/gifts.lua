@@ -14,6 +14,7 @@ local commands = {}
 local post, need_gift, some = common.post, common.gift, common.some
 local METHOD_ENUM = "enum(cash|wechat|transfer|cheque|payroll)"
 local MOST_LINES = 20
+local AMOUNT = "amount_fen:fen(1.." .. common.MOST_FEN .. ")"
 
 local GIFT = "{no:text, state:text, fund:text, donor:text, branch:text, unit:text, amount_fen:fen, on:date, " ..
   "route:text, large:bool, batch:text}"
@@ -53,10 +54,10 @@ local function check_method(call, fund, method)
   end
 end
 
---- One pay line as it came in JSON; refuses anything else.
-local function check_line(call, fund, line)
+--- One pay line as it came in JSON; refuses anything else, and more than the whole gift.
+local function check_line(call, fund, line, amount)
   local fen = type(line) == "table" and line.amount_fen
-  if math.type(fen) ~= "integer" or fen < 1 or type(line.method) ~= "string" then
+  if math.type(fen) ~= "integer" or fen < 1 or fen > amount or type(line.method) ~= "string" then
     call:fail("ARG", { rule = "fund.lines", arg = "lines" },
       'lines is a list such as [{"method":"cash","amount_fen":60000,"ref":"…"}]')
   end
@@ -80,7 +81,7 @@ local function check_lines(call, fund, amount, lines, method, ref)
   end
   local checked, sum = {}, 0
   for i, line in ipairs(lines) do
-    checked[i] = check_line(call, fund, line)
+    checked[i] = check_line(call, fund, line, amount)
     sum = sum + checked[i].amount_fen
   end
   if sum ~= amount then
@@ -90,14 +91,26 @@ local function check_lines(call, fund, amount, lines, method, ref)
   return checked
 end
 
---- The same donor, amount and day again is more often a slip than a second gift.
+--- The same donor, amount and day again is more often a slip than a second gift. What other offices recorded does
+-- not count: a company may give alike in two counties.
 local function check_repeat(call, fund, donor, amount, on)
-  local like = call.db:value([[SELECT no FROM fund_gift WHERE fund = ? AND donor_key = ? AND on_day = ?
-    AND amount_fen = ? AND state <> 'void' LIMIT 1]], fund, donor.key, on, amount)
-  if like then
-    call:fail("CONFLICT", { rule = "fund.same_gift", arg = "confirm", allowed = "confirm=1" },
-      "gift %s is of the same donor, amount and day; if this is another, send confirm=1", like)
+  local like = call.db:row([[SELECT g.no, g.state FROM fund_gift g JOIN muster_unit m ON m.code = g.unit
+    WHERE g.fund = ? AND g.donor_key = ? AND g.on_day = ? AND g.amount_fen = ? AND g.state <> 'void'
+    AND m.path >= ? AND m.path < ? LIMIT 1]], fund, donor.key, on, amount, call.scope, call.scope_end)
+  if not like then return end
+  if like.state == "pledged" then
+    call:fail("CONFLICT", { rule = "fund.same_gift", arg = "confirm", allowed = "fund.receive, confirm=1" },
+      "pledge %s is of the same donor, amount and day: fund.receive takes its money; for another gift send confirm=1",
+      like.no)
   end
+  call:fail("CONFLICT", { rule = "fund.same_gift", arg = "confirm", allowed = "confirm=1" },
+    "gift %s is of the same donor, amount and day; if this is another, send confirm=1", like.no)
+end
+
+--- The note on the donor that goes upwards with a large gift.
+local function note_on(donor)
+  local place = donor.branch ~= "" and (donor.branch_name or donor.branch)
+  return (donor.name or "匿名") .. (place and "，" .. place or "")
 end
 
 --- Rows of one gift: the gift itself. Returns it with id and number.
@@ -108,9 +121,7 @@ local function insert(call, fund, donor, amount, on, state, note)
   local gift = { no = no, fund = fund.code, donor = donor.code, branch = donor.branch, unit = donor.unit,
     grp = donor.branch ~= "" and donor.branch or donor.unit, amount_fen = amount, on_day = on, large = large,
     route = large and fund.route_large or fund.route_rest, state = state }
-  if large and not note and donor.branch ~= "" then
-    note = donor.name .. "，" .. (donor.branch_name or donor.branch) -- the note on the member that goes with it upwards
-  end
+  if large and not note then note = note_on(donor) end
   gift.id = call.db:value([[INSERT INTO fund_gift (no, year, seq, fund, donor, donor_key, donor_name, donor_class,
     anonymous, branch, unit, grp, amount_fen, refunded_fen, on_day, pledged_on, route, large, note, state, user, at,
     rev)
@@ -148,7 +159,7 @@ end
 
 commands["fund.give"] = {
   mode = "write", returns = GIFT,
-  args = { "fund:text(20)", "amount_fen:fen(1..9007199254740991)", "donor:text(20)?", "on:date?", "lines:json(8000)?",
+  args = { "fund:text(20)", AMOUNT, "donor:text(20)?", "on:date?", "lines:json(8000)?",
     "method:" .. METHOD_ENUM .. "=cash", "ref:text(100)?", "branch:unit?", "unit:unit?", "note:text(200)?",
     "donor_name:text(100)?", "anonymous:bool=0", "confirm:bool=0" },
   summary = { en = "Record a gift that has come in.", ["zh-CN"] = "登记一笔捐款（特殊党费）" },
@@ -167,7 +178,7 @@ commands["fund.give"] = {
 
 commands["fund.pledge"] = {
   mode = "write", returns = GIFT,
-  args = { "fund:text(20)", "amount_fen:fen(1..9007199254740991)", "donor:text(20)?", "on:date?", "branch:unit?",
+  args = { "fund:text(20)", AMOUNT, "donor:text(20)?", "on:date?", "branch:unit?",
     "unit:unit?", "note:text(200)?", "donor_name:text(100)?", "confirm:bool=0" },
   summary = { en = "Record a promise to give; it counts nowhere until it is received.", ["zh-CN"] = "登记认捐（未到账）" },
   run = function(call, code, amount, donor, on, branch, unit, note, name, confirm)

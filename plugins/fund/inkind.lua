@@ -3,17 +3,18 @@ local calendar = require "muster.calendar"
 local common = require "fund.common"
 local machines = require "fund.machines"
 local series = require "muster.series"
+local text = require "muster.text"
 
 local commands = {}
 
 local INKIND = "{no:text, fund:text, item:text, qty:int, valued_fen:fen, donor:text, donor_name:text, unit:text, " ..
   "on:date, state:text, reason:text, rev:int}"
-local SELECT = [[SELECT i.no, i.fund, i.item, i.qty, i.valued_fen, i.donor, i.donor_name, i.unit, i.on_day, i.state,
-  i.reason, i.rev, m.path FROM fund_inkind i JOIN muster_unit m ON m.code = i.unit ]]
+local SELECT = [[SELECT i.id, i.no, i.fund, i.item, i.qty, i.valued_fen, i.donor, i.donor_name, i.unit, i.on_day,
+  i.state, i.reason, i.rev, m.path FROM fund_inkind i JOIN muster_unit m ON m.code = i.unit ]]
 local TAKES_GOODS = { inkind = true, social = true }
 
 local function finish(row)
-  row.on, row.on_day, row.path = row.on_day, nil, nil
+  row.on, row.on_day, row.path, row.id = row.on_day, nil, nil, nil
   return row
 end
 
@@ -41,8 +42,8 @@ end
 
 commands["fund.inkind.give"] = {
   mode = "write", returns = INKIND,
-  args = { "fund:text(20)", "item:text(60)", "qty:int(1..1000000000)", "valued_fen:fen", "donor:text(20)?",
-    "donor_name:text(100)?", "unit:unit?", "on:date?" },
+  args = { "fund:text(20)", "item:text(60)", "qty:int(1..1000000000)", "valued_fen:fen(0.." .. common.MOST_FEN .. ")",
+    "donor:text(20)?", "donor_name:text(100)?", "unit:unit?", "on:date?" },
   summary = { en = "Record goods given, with their value.", ["zh-CN"] = "登记捐赠物资" },
   run = function(call, code, item, qty, valued, donor, name, unit, on)
     on = on or call.today
@@ -57,8 +58,8 @@ commands["fund.inkind.give"] = {
     if not common.sees(call, path) then common.unknown(call, "unit", place) end
     local no = series.take(call, "inkind", code .. "-K", calendar.year(on))
     call.db:run([[INSERT INTO fund_inkind (no, fund, item, qty, valued_fen, donor, donor_name, unit, on_day, state, at,
-      rev) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)]], no, code, call:nfc(item), qty, valued, donor,
-      name and call:nfc(name), place, on, machines.inkind.initial, call.now)
+      rev) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)]], no, code, text.normal(call, item), qty, valued, donor,
+      name and text.normal(call, name), place, on, machines.inkind.initial, call.now)
     return finish(need_inkind(call, no))
   end,
 }
@@ -77,12 +78,15 @@ commands["fund.inkind.void"] = {
 }
 
 commands["fund.inkind.list"] = {
-  mode = "read", args = { "fund:text(20)", "item:text(60)?", "limit:int(1..500)=200" }, returns = "[" .. INKIND .. "]",
-  summary = { en = "Goods given to a fund.", ["zh-CN"] = "捐赠物资列表" },
-  run = function(call, fund, item, limit)
+  mode = "read", args = { "fund:text(20)", "item:text(60)?", "after:text(40)?", "limit:int(1..500)=200" },
+  returns = "[" .. INKIND .. "]",
+  summary = { en = "Goods given to a fund; pass the last number as `after` to read on.",
+    ["zh-CN"] = "捐赠物资列表，可分页" },
+  run = function(call, fund, item, after, limit)
     common.fund(call, fund)
+    local last = after and need_inkind(call, after).id or 0
     local rows = call.db:rows(SELECT .. [[WHERE i.fund = ? AND i.item = coalesce(?, i.item) AND m.path >= ?
-      AND m.path < ? ORDER BY i.id LIMIT ?]], fund, item, call.scope, call.scope_end, limit)
+      AND m.path < ? AND i.id > ? ORDER BY i.id LIMIT ?]], fund, item, call.scope, call.scope_end, last, limit)
     for _, row in ipairs(rows) do finish(row) end
     return rows
   end,

@@ -53,11 +53,12 @@ local function check_issue(call, gift, ref)
 end
 
 commands["fund.receipt.issue"] = {
-  mode = "write", args = { "gift:text(40)", "ref:text(60)?" }, returns = RECEIPT,
+  mode = "write", args = { "gift:text(40)", "ref:text(60)?", "rev:int(1..)?" }, returns = RECEIPT,
   summary = { en = "Issue the receipt of a gift whose arrival is confirmed.", ["zh-CN"] = "开具收据" },
   doc = "`ref`: the number on the paper; needed for gifts that went to the centre, which issues that receipt itself.",
-  run = function(call, no, ref)
+  run = function(call, no, ref, rev)
     local gift = common.gift(call, no)
+    common.check_rev(call, gift, rev)
     local state = machines.gift:check(call, gift, "receipt")
     check_issue(call, gift, ref)
     local year = calendar.year(call.today)
@@ -71,11 +72,12 @@ commands["fund.receipt.issue"] = {
 }
 
 commands["fund.receipt.void"] = {
-  mode = "write", args = { "receipt:text(40)", "reason:text(200)" }, returns = RECEIPT,
+  mode = "write", args = { "receipt:text(40)", "reason:text(200)", "rev:int(1..)?" }, returns = RECEIPT,
   summary = { en = "Void a receipt; its number stays listed and the gift may be receipted anew.",
     ["zh-CN"] = "作废收据（编号保留，可重开）" },
-  run = function(call, no, reason)
+  run = function(call, no, reason, rev)
     local row = need_receipt(call, no)
+    common.check_rev(call, row, rev)
     local state = machines.receipt:check(call, row, "void", { reason = reason })
     local gift = common.gift(call, row.gift)
     set_gift(call, gift.id, machines.gift:check(call, gift, "receipt_void"), nil)
@@ -85,10 +87,12 @@ commands["fund.receipt.void"] = {
 }
 
 commands["fund.receipt.copy"] = {
-  mode = "write", args = { "receipt:text(40)" }, returns = RECEIPT,
+  mode = "write", args = { "receipt:text(40)", "rev:int(1..)?" }, returns = RECEIPT,
   summary = { en = "Make one more copy of a receipt; copies are counted.", ["zh-CN"] = "补打收据副本（计数）" },
-  run = function(call, no)
-    machines.receipt:check(call, need_receipt(call, no), "copy")
+  run = function(call, no, rev)
+    local row = need_receipt(call, no)
+    common.check_rev(call, row, rev)
+    machines.receipt:check(call, row, "copy")
     call.db:run("UPDATE fund_receipt SET copies = copies + 1, rev = rev + 1 WHERE no = ?", no)
     return finish(need_receipt(call, no))
   end,

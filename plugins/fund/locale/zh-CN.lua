@@ -15,6 +15,8 @@ return {
   ["giving is voluntary: a fund of kind %s can have no %s"] = "捐款自愿：%s 类项目不得设置 %s（最低额或指标）",
   ["unknown method %s; known: %s"] = "未知的支付方式 %s；可用：%s",
   ["the fund would close on %s, before it opens on %s"] = "截止日 %s 早于开始日 %s",
+  ["fund %s was opened for %s to %s; its last day cannot be %s"] = "项目 %s 的受理日期为 %s 至 %s，最后一日不能是 %s",
+  ["gift %s is dated after %s; close fund %s later"] = "捐款 %s 的日期晚于 %s，请以更晚的日期关闭项目 %s",
   ["fund %s is closed already"] = "项目 %s 已关闭",
   -- gifts
   ["fund %s takes gifts dated %s to %s and is %s; %s is refused"] = "项目 %s 受理日期为 %s 至 %s，当前状态 %s；不受理 %s 的捐款",
@@ -26,11 +28,14 @@ return {
   ["the pay lines add up to %d fen, the gift is %d fen"] = "支付明细合计 %d 分，捐款为 %d 分",
   ["gift %s is of the same donor, amount and day; if this is another, send confirm=1"] =
     "已有同一捐款人、同日、同额的 %s；如确为另一笔，请加 confirm=1",
+  ["pledge %s is of the same donor, amount and day: fund.receive takes its money; for another gift send confirm=1"] =
+    "已有同一捐款人、同日、同额的认捐 %s：到账请用 fund.receive；如确为另一笔，请加 confirm=1",
   ["fund %s takes gifts of %s yuan or more"] = "项目 %s 单笔最低 %s 元",
   ["receipt %s must be voided (fund.receipt.void) before gift %s is paid back"] = "须先作废收据 %s（fund.receipt.void），才能退还捐款 %s",
   ["%s yuan are left of gift %s, so %s yuan cannot be paid back"] = "可退余额 %s 元（捐款 %s），不能退 %s 元",
   ["a refund is dated from %s to %s, not %s"] = "退款日期须在 %s 至 %s 之间，不能是 %s",
   -- donors
+  ["%s is no member of branch %s; leave branch out"] = "%s 不是支部 %s 的党员，请不要填写 branch",
   ["%s belongs to branch %s on %s, not to %s"] = "%s 所属支部为 %s（%s），不是 %s",
   ["fund %s takes dues of Party members only; %s is in no branch on %s"] = "项目 %s 只收党员党费；%s 在 %s 不属于任何支部",
   ["fund %s is for staff outside the Party; %s is a member of branch %s"] = "项目 %s 面向非党职工；%s 是支部 %s 的党员",
