@@ -1,5 +1,7 @@
+#include "cli/cell.h"
 #include "cli/cli.h"
 #include "cli/connect.h"
+#include "cli/docs.h"
 #include "cli/table.h"
 #include "wire/render.h"
 
@@ -11,9 +13,9 @@ static const char manual[] =
     "Sends one command and prints its reply: lists as tables, for programs as JSON. Arguments are NAME=VALUE or,\n"
     "before the first named one, values in the declared order. An argument that begins with - comes after --.\n\n"
     "  muster call echo.say hello\n"
-    "  muster call fund.give fund=DUES donor=M001 amount_fen=500000\n\n"
+    "  muster call fund.give fund=DUES donor=M001 amount_fen=500000\n\n" CELL_MANUAL "\n"
     "  --json                print the reply as JSON\n"
-    "  --resp2               speak RESP2\n" CONNECT_MANUAL
+    "  --resp2               speak RESP2; the reply is shown as it comes\n" CONNECT_MANUAL
     "\nExit status: 0 done, 2 wrong argument or command, 3 not found, 4 refused by a rule or state, 5 not permitted,\n"
     "6 not signed in, 7 busy or timed out (try again), 8 protocol, 9 internal or no connection.\n";
 
@@ -61,7 +63,7 @@ static int parse(struct call *call, int argc, char **argv, struct err *err)
     return optind < argc ? -1 : cli_misuse("call", "which command?");
 }
 
-static int print(const struct call *call, struct slice reply, struct err *err)
+static int print(const struct call *call, struct slice reply, const struct shape *shape, struct err *err)
 {
     struct buf out = {0};
     int rv = 0;
@@ -71,7 +73,7 @@ static int print(const struct call *call, struct slice reply, struct err *err)
         if (rv != 0)
             err_set(err, rv, "the reply cannot be shown as JSON");
     } else {
-        pretty_reply(reply, &out);
+        pretty_reply(reply, shape, &out);
     }
     if (rv == 0 && (fwrite(out.data, 1, out.len, stdout) != out.len || fflush(stdout) != 0))
         rv = err_set(err, ERR_IO, "cannot write to standard output");
@@ -79,20 +81,38 @@ static int print(const struct call *call, struct slice reply, struct err *err)
     return rv;
 }
 
+/* Send the command, and in front of it the question what it returns: both go out at once. */
+static int ask(struct client *client, const struct slice *words, int count, struct docs *docs, struct slice *reply,
+               struct err *err)
+{
+    struct slice question[] = {SLICE("COMMAND"), SLICE("DOCS"), words[0]};
+    int rv = client_queue(client, question, 3, err);
+    rv = rv ? rv : client_queue(client, words, count, err);
+    rv = rv ? rv : client_read(client, reply, err);
+    if (rv == 0)
+        docs_parse(*reply, docs, NULL); /* without an answer the reply is shown as it is */
+    rv = rv ? rv : client_read(client, reply, err);
+    return rv == 0 && reader_error(*reply, err) ? err->code : rv;
+}
+
 static int run(struct call *call, char **words, int count, struct err *err)
 {
     struct client_options options = connect_options(&call->connect);
     struct client *client = NULL;
+    struct docs docs = {0};
     struct slice *slices = mem_alloc((size_t)count * sizeof *slices), reply;
     for (int i = 0; i < count; i++)
         slices[i] = slice_of(words[i]);
     options.proto = call->proto;
     options.name = "muster-call";
     int rv = client_open(&options, &client, err);
-    if (rv == 0)
+    if (rv == 0 && (call->json || call->proto == 2))
         rv = client_call(client, slices, count, &reply, err);
+    else if (rv == 0)
+        rv = ask(client, slices, count, &docs, &reply, err);
     if (rv == 0)
-        rv = print(call, reply, err);
+        rv = print(call, reply, docs_returns(&docs, slices[0]), err);
+    docs_close(&docs);
     client_close(client);
     free(slices);
     return rv;

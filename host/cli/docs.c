@@ -5,8 +5,8 @@
 #include <strings.h>
 
 /* COMMAND DOCS as Redis has it: a map of command → map with `summary` and `arguments`, an array of maps with `name`,
- * `type` and `flags`; Muster adds `spec`, the argument as declared. What is not known here is jumped over. Source:
- * redis.io/docs/latest/commands/command-docs.
+ * `type` and `flags`; Muster adds `spec`, the argument as declared, and `returns`, the shape of the reply. What is not
+ * known here is jumped over. Source: redis.io/docs/latest/commands/command-docs.
  */
 
 /* The text of the next value, or NULL when it is something else. */
@@ -77,6 +77,14 @@ static void read_args(struct reader *r, struct doc_command *c)
     }
 }
 
+static void read_returns(struct reader *r, struct doc_command *c)
+{
+    char *text = take_text(r);
+    if (text != NULL && c->returns == NULL)
+        shape_parse(text, &c->returns, NULL); /* a newer server's shape may say more than we understand */
+    free(text);
+}
+
 static void read_command(struct reader *r, struct doc_command *c)
 {
     struct node map, key;
@@ -87,6 +95,8 @@ static void read_command(struct reader *r, struct doc_command *c)
             set_text(&c->summary, r);
         else if (slice_is(key.s, "arguments"))
             read_args(r, c);
+        else if (slice_is(key.s, "returns"))
+            read_returns(r, c);
         else
             reader_skip(r);
     }
@@ -95,12 +105,16 @@ static void read_command(struct reader *r, struct doc_command *c)
 int docs_read(struct client *client, struct docs *docs, struct err *err)
 {
     struct slice words[] = {SLICE("COMMAND"), SLICE("DOCS")}, reply;
-    struct node map, key;
     *docs = (struct docs){0};
     int rv = client_call(client, words, 2, &reply, err);
-    if (rv != 0)
-        return rv;
+    return rv != 0 ? rv : docs_parse(reply, docs, err);
+}
+
+int docs_parse(struct slice reply, struct docs *docs, struct err *err)
+{
+    struct node map, key;
     struct reader r = {reader_strip(reply)};
+    *docs = (struct docs){0};
     if (reader_next(&r, &map) != 1 || map.type != NODE_MAP)
         return err_set(err, ERR_PROTO, "COMMAND DOCS is no map");
     docs->commands = mem_zalloc((size_t)(map.count + 1) * sizeof *docs->commands);
@@ -123,6 +137,12 @@ const struct doc_command *docs_find(const struct docs *docs, struct slice name)
     return NULL;
 }
 
+const struct shape *docs_returns(const struct docs *docs, struct slice name)
+{
+    const struct doc_command *c = docs_find(docs, name);
+    return c != NULL ? c->returns : NULL;
+}
+
 void docs_close(struct docs *docs)
 {
     for (int i = 0; i < docs->count; i++) {
@@ -132,6 +152,7 @@ void docs_close(struct docs *docs)
             free(c->args[a].type);
         }
         free(c->args);
+        shape_free(c->returns);
         free(c->name);
         free(c->summary);
     }

@@ -1,3 +1,4 @@
+#include "cli/cell.h"
 #include "cli/cli.h"
 #include "cli/connect.h"
 #include "cli/docs.h"
@@ -21,7 +22,7 @@
 static const char manual[] =
     "Usage: muster shell [OPTIONS]\n\n"
     "Type commands; TAB completes their names and arguments, help lists them, help COMMAND explains one, exit ends.\n"
-    "Without a terminal, lines are read from standard input.\n\n"
+    "Without a terminal, lines are read from standard input.\n\n" CELL_MANUAL "\n"
     "  --json                print replies as JSON\n" CONNECT_MANUAL;
 
 struct shell {
@@ -49,11 +50,11 @@ static int reach(struct err *err)
     return client_open(&options, &shell.client, err);
 }
 
-static void print(struct slice reply)
+static void print(struct slice command, struct slice reply)
 {
     struct buf out = {0};
     if (!shell.json)
-        pretty_reply(reply, &out);
+        pretty_reply(reply, docs_returns(&shell.docs, command), &out);
     else if (render_json(reply, &out) == 0)
         buf_byte(&out, '\n');
     fwrite(out.data, 1, out.len, stdout);
@@ -77,7 +78,7 @@ static void send_words(const struct message *m)
     if (rv != 0)
         fail(&err);
     else
-        print(reply);
+        print(m->args[0], reply);
 }
 
 static void help_list(void)

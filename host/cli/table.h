@@ -26,8 +26,9 @@ void table_close(struct table *t);
  * "?". */
 void table_text(struct slice text, struct buf *out);
 
+struct shape;
 /* Append one whole reply: an array of maps as a table, a map as "key: value" lines, other arrays one element a
- * line. Ends with LF. */
-void pretty_reply(struct slice reply, struct buf *out);
+ * line. `shape` is what the command declares to return, or NULL (see cli/cell.h). Ends with LF. */
+void pretty_reply(struct slice reply, const struct shape *shape, struct buf *out);
 
 #endif

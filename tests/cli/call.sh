@@ -32,6 +32,30 @@ grep -q '^ 1  你好       [0-9]' "$dir/out" || fail "the first row is not align
 grep -q '^ 2  two words  [0-9]' "$dir/out" || fail "the second row is not aligned"
 run 0 notes.list --json limit=1
 grep -q '^\[{"id":1,"text":"你好","at":[0-9]*}\]$' "$dir/out" || fail "the JSON"
+
+# For people: instants as civil time of this machine's zone, money in yuan, truth as a mark. Programs get what the server sent.
+ms=$(sed 's/.*"at":\([0-9]*\).*/\1/' "$dir/out")
+for zone in CST-8 UTC0; do
+  export TZ=$zone
+  at=$(date -d "@$((ms / 1000))" '+%Y-%m-%d %H:%M:%S')
+  run 0 notes.list limit=1
+  grep -q "^ 1  你好  $at\$" "$dir/out" || fail "the instant is not $at in $zone"
+done
+unset TZ
+run 0 notes.list --resp2 limit=1
+grep -q "$ms" "$dir/out" || fail "without declarations the reply is not shown as it came"
+run 0 user.list
+grep -q '^admin .* cert  *✓  *–  *–  *0  *1$' "$dir/out" || fail "true and false"
+run 0 org.unit.add code=YL name=玉林 kind=county on=2020-01-01
+run 0 fund.open code=STAFF name=职工捐款 kind=staff unit=YL opens=2020-01-01 large_fen=6965000
+grep -q '^large (yuan): *69,650\.00$' "$dir/out" || fail "money"
+run 0 FUND.GET fund=STAFF
+grep -q '^large (yuan): *69,650\.00$' "$dir/out" || fail "the name of a command in capitals"
+run 0 fund.get fund=STAFF --json
+grep -q '"large_fen":6965000[,}]' "$dir/out" || fail "money as JSON"
+run 0 figure.get fund.net scope=YL 'params={"fund":"STAFF"}'
+grep -q '^value (yuan): 0\.00$' "$dir/out" || fail "a figure in fen"
+grep -q '^as_of: *20[0-9-]* [0-9:]*$' "$dir/out" || fail "the instant of a figure"
 run 0 notes.delete id=2
 prints '(nothing)\n'
 run 0 echo.say -- -x
@@ -56,7 +80,6 @@ run 4 notes.add text=b idem=k1
 complains 'DUP '
 
 # What the server knows besides is told too, in both versions of the protocol, but nothing twice.
-run 0 org.unit.add code=YL name=玉林 kind=county on=2020-01-01
 for proto in '' --resp2; do
   run 4 org.unit.reopen unit=YL on=2020-03-01 $proto
   complains '^muster call: STATE org.unit_open: '

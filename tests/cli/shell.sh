@@ -25,6 +25,17 @@ typed 2 'echo.say "unfinished\n'
 typed 0 'echo.say x' --json
 [ "$(cat "$dir/out")" = '"x"' ] || fail "JSON, and a last line without its end"
 
+# The declarations say what an instant is, a truth, an amount.
+export TZ=CST-8
+typed 0 'notes.add text=one\nnotes.list\nrole.define name=r grants=notes.list\nacl.why user=admin command=notes.list\n'
+grep -q '^ 1  one   20[0-9-]* [0-9][0-9]:[0-9][0-9]:[0-9][0-9]$' "$dir/out" || fail "an instant"
+grep -q '^✓$' "$dir/out" || fail "a truth"
+at=$(sed -n 's/^ 1  one   //p' "$dir/out")
+typed 0 'notes.list\n' --json
+ms=$(sed 's/.*"at":\([0-9]*\).*/\1/' "$dir/out")
+[ "$(date -d "@$((ms / 1000))" '+%Y-%m-%d %H:%M:%S')" = "$at" ] || fail "the instant $ms is not $at"
+typed 0 'notes.delete 1\n'
+
 # help comes from the server's declarations.
 typed 0 'help\nhelp notes.list\nhelp notes.lst\n'
 grep -q '^notes\.add  ' "$dir/out" || fail "help does not list notes.add"
