@@ -8,8 +8,9 @@
  * the version grow after its commit; a lane that finds another version in an identity reads it again on its own
  * connection before it decides anything. So a revoked right ends with the next request, without a query per request.
  *
- * The version is taken before the rows are read: if a change commits in between, the identity is only read once more
- * than needed. */
+ * The version must be older than the snapshot that is read: if a change commits in between, the identity is only read
+ * once more than needed. Taken here it is right where the snapshot begins with this reading; lanes put in its place the
+ * version they took before their transaction began. */
 
 struct counted {
     atomic_int refs;

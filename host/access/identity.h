@@ -21,7 +21,7 @@ struct identity {
     bool admin;           /* every command, everywhere, and backdate */
     struct grant *grants;
     int ngrants;
-    uint64_t version; /* of access_version() when it was read */
+    uint64_t version; /* of access_version() before the transaction in which it was read */
 };
 
 struct identity *identity_ref(struct identity *id);

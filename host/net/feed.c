@@ -15,8 +15,9 @@
  *                 └─► anything else: the run is handed off first, and the message is parsed again when it is back
  *
  * So whatever the loop answers itself (PING, errors, refusals) is answered in its place among the replies of the lanes, and
- * consecutive requests of one mode travel together. Nothing is parsed while a run is away, a sign-in waits, or too
- * much output waits. */
+ * consecutive requests of one mode travel together. A lane may give a run back before all of it is answered: then the
+ * rest goes to it again, after the replies that came have left. Nothing is parsed while a run is away, a sign-in waits,
+ * or too much output waits. */
 
 enum step { STEP_MORE, STEP_STOP };
 enum { EARLY_BYTES = 1024, EARLY_MS = 500, LONG_BYTES = 16 * 1024 };
@@ -25,7 +26,7 @@ enum { EARLY_BYTES = 1024, EARLY_MS = 500, LONG_BYTES = 16 * 1024 };
 
 static void reset(struct run *r)
 {
-    r->nrequests = r->nwords = 0;
+    r->nrequests = r->nwords = r->first = r->done = 0;
     buf_clear(&r->bytes);
     buf_clear(&r->out);
     identity_unref(r->fresh);
@@ -63,7 +64,7 @@ int feed_put(struct conn *c)
 
 static bool filling(const struct conn *c)
 {
-    return !c->away && c->run && c->run->kind == RUN_COMMANDS && c->run->nrequests > 0;
+    return !c->away && c->run && c->run->kind == RUN_COMMANDS && c->run->first < c->run->nrequests;
 }
 
 /* Every request of a run that no lane could take is answered at once. */
@@ -75,7 +76,7 @@ static void answer_busy(struct conn *c, int code)
                  "the queue of this kind of command is full; send it again in a moment");
     else
         err_rule(&err, ERR_BUSY, "busy.stopping", NULL, "the server is stopping; send it again when it is back");
-    for (int i = 0; i < c->run->nrequests; i++)
+    for (int i = c->run->first; i < c->run->nrequests; i++)
         conn_refuse(c, &err);
     reset(c->run);
 }
@@ -83,7 +84,7 @@ static void answer_busy(struct conn *c, int code)
 /* True when replies are there already, so that parsing may go on. */
 static bool hand_off(struct conn *c)
 {
-    if (!filling(c) || c->state >= CONN_FINISHING)
+    if (!filling(c) || c->full || c->state >= CONN_FINISHING)
         return false;
     int rv = feed_put(c);
     if (rv == 0)
@@ -95,8 +96,8 @@ static bool hand_off(struct conn *c)
 static enum step add(struct conn *c, const struct command *command, const struct message *m, size_t bytes)
 {
     const struct server_limits *limits = &c->server->limits;
-    if (filling(c) && (c->run->mode != command->mode || c->run->nrequests >= limits->run_commands ||
-                       c->run->bytes.len + bytes > limits->run_bytes))
+    if (filling(c) && (c->run->first > 0 || c->run->mode != command->mode ||
+                       c->run->nrequests >= limits->run_commands || c->run->bytes.len + bytes > limits->run_bytes))
         return STEP_STOP;
     if (!filling(c))
         feed_prepare(c, RUN_COMMANDS, command->mode);
@@ -361,11 +362,11 @@ void feed_advance(struct conn *c)
 static void deliver_replies(struct conn *c, struct run *r)
 {
     struct slice rest = buf_view(&r->out);
-    for (int i = 0; i < r->nrequests && c->state != CONN_CLOSING; i++) {
+    for (int i = r->first; i < r->done && c->state != CONN_CLOSING; i++) {
         long len = reader_measure(rest);
         if (len <= 0) {
             struct err err = {0};
-            log_error("net", "a lane gave %d of %d replies", i, r->nrequests);
+            log_error("net", "a lane gave %d of %d replies", i - r->first, r->done - r->first);
             err_set(&err, ERR_INTERNAL, "the reply was lost; if it was a write, ask again with the same idem");
             conn_refuse(c, &err);
             continue;
@@ -374,6 +375,22 @@ static void deliver_replies(struct conn *c, struct run *r)
         rest.data += len;
         rest.len -= (size_t)len;
     }
+    buf_clear(&r->out);
+    r->first = r->done;
+    if (r->done == r->nrequests)
+        reset(r);
+}
+
+/* From now on the lanes have looked, and found this. */
+static void take_fresh(struct conn *c, struct run *run)
+{
+    if (!run->fresh || c->state != CONN_READY)
+        return;
+    identity_unref(c->identity);
+    identity_unref(run->identity);
+    c->identity = run->fresh;
+    run->identity = identity_ref(run->fresh);
+    run->fresh = NULL;
 }
 
 void feed_deliver(struct run *run)
@@ -389,13 +406,8 @@ void feed_deliver(struct run *run)
         sign_in_deliver(c);
         conn_go_on(c);
     } else {
+        take_fresh(c, run);
         deliver_replies(c, run);
-        if (run->fresh && c->state == CONN_READY) {
-            identity_unref(c->identity);
-            c->identity = run->fresh;
-            run->fresh = NULL;
-        }
-        reset(run);
         conn_go_on(c);
     }
     if (password)

@@ -6,7 +6,7 @@
 
 /* Parse what has come, answer what the loop answers itself, and hand off the next run, as far as the rule allows. */
 void feed_advance(struct conn *c);
-/* A run is back from its lane; its connection may be closed by now. */
+/* A run is back from its lane, answered as far as run->done; its connection may be closed by now. */
 void feed_deliver(struct run *run);
 /* Make `c->run` an empty run of this kind, keeping its memory. */
 void feed_prepare(struct conn *c, enum run_kind kind, enum mode mode);

@@ -28,37 +28,10 @@ void batch_close(struct batch *b)
     buf_close(&b->stored);
 }
 
-static void write_refusal(struct run *run, int index, const struct err *err)
-{
-    const struct command *command = run->requests[index].command;
-    const struct call call = {
-        .user = run->identity->name,
-        .lang = run->lang[0] ? run->lang : run->identity->lang,
-        .command = command->name,
-    };
-    calls_refuse(&call, err, &run->out);
-}
-
 void batch_refuse(struct run *run, int index, const struct err *err)
 {
-    write_refusal(run, index, err);
-}
-
-/* The identity of the run as it is now, in this transaction. */
-static int current_identity(struct batch *b, struct run *run, const struct identity **out, struct err *err)
-{
-    const struct identity *id = run->fresh ? run->fresh : run->identity;
-    if (id->version != access_version() || b->lane->calls.access_changed) {
-        struct identity *fresh = NULL;
-        int rv = identity_refresh(b->lane->calls.store, id, &fresh, err);
-        if (rv)
-            return rv;
-        identity_unref(run->fresh);
-        run->fresh = fresh;
-        id = fresh;
-    }
-    *out = id;
-    return 0;
+    const struct call call = calls_begin(run, index);
+    calls_refuse(&call, err, &run->out);
 }
 
 /* -- the audit row -- */
@@ -170,19 +143,11 @@ bool item_run(struct batch *b, struct item *item)
     struct run *run = item->run;
     struct calls *c = &b->lane->calls;
     struct err err = {0};
-    struct call call = {.user = run->identity->name,
-                        .lang = run->lang[0] ? run->lang : run->identity->lang,
-                        .command = run->requests[item->index].command->name};
+    struct call call = calls_begin(run, item->index);
     const struct identity *id = NULL;
     item->out_at = run->out.len;
     item->state = ITEM_REFUSED;
-    int rv = 0;
-    if (run->out.len > RUN_OUT_BYTES)
-        rv = err_rule(&err, ERR_LIMIT, "limit.run_output", NULL,
-                      "the replies to the requests before this one are over %zu MiB; send fewer at once",
-                      RUN_OUT_BYTES >> 20);
-    if (rv == 0)
-        rv = current_identity(b, run, &id, &err);
+    int rv = calls_identity(c, run, &id, &err);
     if (rv == 0)
         rv = calls_prepare(c, run, item->index, id, &call, &err);
     if (rv == 0)

@@ -55,6 +55,31 @@ struct slice call_idem(const struct call *call)
     return calls_of(call)->frames[0].bound.idem;
 }
 
+/* A version taken now would be too new for a snapshot that began before: a right revoked in between would stay. */
+int calls_identity(struct calls *c, struct run *run, const struct identity **out, struct err *err)
+{
+    const struct identity *id = run->fresh ? run->fresh : run->identity;
+    if (id->version != c->version || c->access_changed) {
+        struct identity *fresh = NULL;
+        int rv = identity_refresh(c->store, id, &fresh, err);
+        if (rv)
+            return rv;
+        fresh->version = c->version;
+        identity_unref(run->fresh);
+        run->fresh = fresh;
+        id = fresh;
+    }
+    *out = id;
+    return 0;
+}
+
+struct call calls_begin(const struct run *run, int index)
+{
+    return (struct call){.user = run->identity->name,
+                         .lang = run->lang[0] ? run->lang : run->identity->lang,
+                         .command = run->requests[index].command->name};
+}
+
 int calls_timeout(const struct command *command)
 {
     if (command->timeout_ms > 0)

@@ -34,6 +34,8 @@ struct calls {
     struct buf paths, path;
     struct kept *kept;
 
+    /* access_version() before the transaction began: what is read in it may be as old as that */
+    uint64_t version;
     /* of the request that runs */
     const struct identity *identity;
     /* users, roles, grants or units were changed since the transaction began */
@@ -42,6 +44,10 @@ struct calls {
 
 void calls_close(struct calls *c);
 
+/* Who asks, as of this transaction; one that had to be read again is kept in run->fresh. */
+int calls_identity(struct calls *c, struct run *run, const struct identity **out, struct err *err);
+/* As much of the call as is known before the identity is. */
+struct call calls_begin(const struct run *run, int index);
 /* Make the request `index` of a run ready: bind its words, decide permission and scope, check the right to set `at`.
  * On success `call` is filled and frames[0].bound holds the arguments. On an error call->lang is set all the same.
  * Inside a read or batch. */

@@ -9,8 +9,9 @@
 
 #include <stdatomic.h>
 
-/* Replies of one run together: what follows them is refused, so that a pipeline cannot fill the memory. */
-#define RUN_OUT_BYTES ((size_t)32 * 1024 * 1024)
+/* Replies of one run together, from which on the rest is put again: so a pipeline cannot fill the memory. Together
+ * with the longest single reply it has to fit into what may wait for a client. */
+#define RUN_OUT_BYTES ((size_t)4 * 1024 * 1024)
 
 /* Counted by one lane, read by anybody. */
 struct lane_counters {

@@ -164,7 +164,7 @@ static struct lane *shortest(struct lanes *l)
 
 int lanes_put(struct lanes *l, struct run *run)
 {
-    assert(run->kind != RUN_COMMANDS || run->nrequests > 0);
+    assert(run->kind != RUN_COMMANDS || (run->first < run->nrequests && run->done == run->first));
     if (l->outstanding >= l->max_outstanding)
         return ERR_BUSY;
     bool write = run->kind == RUN_COMMANDS && run->mode == MODE_WRITE;

@@ -41,11 +41,12 @@ int lanes_start(const struct lanes_options *options, struct lanes **out, struct 
 /* Hand a run over. 0, or ERR_BUSY (mailbox full, or too many runs not yet taken back) / ERR_STATE (stopping, or a
  * write after the lanes were fenced): the caller keeps it. Loop thread. */
 int lanes_put(struct lanes *l, struct run *run);
-/* Take up to `max` finished runs, never waiting. Loop thread. */
+/* Take up to `max` runs that are finished or have had their share, never waiting. Loop thread. */
 int lanes_take(struct lanes *l, struct run **out, int max);
 /* Has another server taken the database over? Nothing can be written any more: drain and stop. Any thread. */
 bool lanes_fenced(const struct lanes *l);
-/* Finish what is queued, then end and join the threads. Finished runs can still be taken; then lanes_free. */
+/* Give everything that is queued one share, then end and join the threads. The runs can still be taken; then
+ * lanes_free. */
 void lanes_stop(struct lanes *l);
 void lanes_free(struct lanes *l);
 

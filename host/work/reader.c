@@ -6,48 +6,32 @@
 
 #include <string.h>
 
-/* A reader lane. The requests of one run share a snapshot of the database, which is let go after a while so that a long
- * run cannot hold the log back from being moved into the file. Signing in happens here too: slow by design, and never
- * on the loop's thread. */
+/* A reader lane. The requests of one run share a snapshot of the database; after a while it is let go, so that it cannot
+ * hold the log back from being moved into the file, and the run with it, so that others get their turn. Signing in
+ * happens here too: slow by design, and never on the loop's thread. */
 
-enum { SNAPSHOT_MS = 50 };
+enum { SHARE_MS = 50 };
 
-/* The identity as it is in this snapshot. */
-static int current_identity(struct lane *lane, struct run *run, const struct identity **out, struct err *err)
+static int begin(struct lane *lane, struct err *err)
 {
-    const struct identity *id = run->fresh ? run->fresh : run->identity;
-    if (id->version != access_version()) {
-        struct identity *fresh = NULL;
-        int rv = identity_refresh(lane->calls.store, id, &fresh, err);
-        if (rv)
-            return rv;
-        identity_unref(run->fresh);
-        run->fresh = fresh;
-        id = fresh;
-    }
-    *out = id;
-    return 0;
+    lane->calls.version = access_version();
+    return store_read_begin(lane->calls.store, err);
 }
 
 static void read_command(struct lane *lane, struct run *run, int index, int opened, const struct err *open_err)
 {
-    const struct command *command = run->requests[index].command;
+    struct calls *c = &lane->calls;
     struct err err = *open_err;
-    struct call call = {
-        .user = run->identity->name, .lang = run->lang[0] ? run->lang : run->identity->lang, .command = command->name};
+    struct call call = calls_begin(run, index);
     const struct identity *id = NULL;
     int rv = opened;
-    if (rv == 0 && run->out.len > RUN_OUT_BYTES)
-        rv = err_rule(&err, ERR_LIMIT, "limit.run_output", NULL,
-                      "the replies to the requests before this one are over %zu MiB; send fewer at once",
-                      RUN_OUT_BYTES >> 20);
     if (rv == 0)
-        rv = current_identity(lane, run, &id, &err);
+        rv = calls_identity(c, run, &id, &err);
     if (rv == 0)
-        rv = calls_prepare(&lane->calls, run, index, id, &call, &err);
+        rv = calls_prepare(c, run, index, id, &call, &err);
     if (rv == 0) {
-        rv = calls_run(&lane->calls, command, &call, &run->out, &err);
-        store_limits(lane->calls.store, 0, 0, 0);
+        rv = calls_run(c, run->requests[index].command, &call, &run->out, &err);
+        store_limits(c->store, 0, 0, 0);
     }
     if (rv)
         calls_refuse(&call, &err, &run->out);
@@ -56,20 +40,13 @@ static void read_command(struct lane *lane, struct run *run, int index, int open
 
 static void read_commands(struct lane *lane, struct run *run)
 {
-    struct store *s = lane->calls.store;
     struct err err = {0};
-    int opened = store_read_begin(s, &err);
-    uint64_t until = clock_mono_ns() + (uint64_t)SNAPSHOT_MS * 1000000;
-    for (int i = 0; i < run->nrequests; i++) {
-        if (i > 0 && clock_mono_ns() >= until) {
-            store_read_end(s);
-            err = (struct err){0};
-            opened = store_read_begin(s, &err);
-            until = clock_mono_ns() + (uint64_t)SNAPSHOT_MS * 1000000;
-        }
-        read_command(lane, run, i, opened, &err);
-    }
-    store_read_end(s);
+    const uint64_t until = clock_mono_ns() + (uint64_t)SHARE_MS * 1000000;
+    int opened = begin(lane, &err);
+    do
+        read_command(lane, run, run->done++, opened, &err);
+    while (run->done < run->nrequests && run->out.len <= RUN_OUT_BYTES && clock_mono_ns() < until);
+    store_read_end(lane->calls.store);
 }
 
 static void sign_in(struct lane *lane, struct run *run)
@@ -77,15 +54,17 @@ static void sign_in(struct lane *lane, struct run *run)
     struct store *s = lane->calls.store;
     struct slice user = run->nwords > 0 ? run_word(run, 0) : SLICE("");
     struct slice secret = run->nwords > 1 ? run_word(run, 1) : SLICE("");
-    int rv = store_read_begin(s, &run->err);
+    int rv = begin(lane, &run->err);
     if (rv == 0)
         rv = run->kind == RUN_CERTIFICATE ? signin_certificate(s, run->fingerprint, &run->fresh, &run->err)
                                           : signin_secret(s, user, secret, &run->fresh, &run->err);
     store_read_end(s);
-    if (rv == 0)
-        run->err = (struct err){0};
-    else
+    if (rv) {
         words_localise(run->lang, &run->err);
+        return;
+    }
+    run->err = (struct err){0};
+    run->fresh->version = lane->calls.version; /* hashing took its time: see calls_identity */
 }
 
 static void work(struct lane *lane)

@@ -1,6 +1,9 @@
 /* A run: consecutive requests of one mode from one connection, handed to a lane and given back with their replies.
  * Owned by exactly one side at a time. A sign-in is a run too: the secret is checked on a reader lane, never on the
- * loop. */
+ * loop.
+ *
+ * A lane gives a run back when all of it is answered, or as much as is one run's share of its time and of the memory
+ * for replies. What is left is put again, and so waits behind the others. */
 #ifndef MUSTER_WORK_RUN_H
 #define MUSTER_WORK_RUN_H
 
@@ -25,6 +28,7 @@ struct run {
 
     struct request *requests;
     int nrequests, cap_requests;
+    int first; /* what is before was answered, and delivered, after an earlier hand-off */
     struct {
         size_t at, len;
     } * words; /* into `bytes` */
@@ -36,7 +40,8 @@ struct run {
     char fingerprint[65];
 
     /* what the lane gives back */
-    struct buf out;         /* COMMANDS: nrequests canonical replies, one after the other */
+    int done;               /* COMMANDS: the lane has answered what is before */
+    struct buf out;         /* COMMANDS: the replies of the requests from `first` to `done`, canonical, in a row */
     struct identity *fresh; /* sign-in: the identity; COMMANDS: a newer one to keep from now on, or NULL */
     struct err err;         /* sign-in: why it was refused; code 0 when it was not */
 

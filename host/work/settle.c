@@ -42,6 +42,7 @@ static int begin(struct batch *b, struct err *err)
     b->lost = false;
     if (b->fenced)
         return fenced(b, err);
+    b->lane->calls.version = access_version();
     int rv = store_batch_begin(b->lane->calls.store, err);
     return rv > 0 ? fenced(b, err) : rv;
 }

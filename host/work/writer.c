@@ -9,8 +9,7 @@
  * commits, and gives the finished runs back. It never waits for more work while it holds any, so an idle server commits
  * each command at once and a busy one commits hundreds together.
  *
- * A batch may end in the middle of a run: what was committed stays, and the run goes back when its last request is
- * answered. With nothing to do the writer tidies up: it moves the log into the database file and forgets old
+ * A batch may end in the middle of a run: then the run goes back with what is answered. With nothing to do the writer tidies up: it moves the log into the database file and forgets old
  * idempotency keys, a few at a time. */
 
 enum {
@@ -25,10 +24,9 @@ enum {
 struct writer {
     struct lane *lane;
     struct batch batch;
-    struct run *runs[TAKE_RUNS]; /* taken, not yet finished; the first may be partly done */
+    struct run *runs[TAKE_RUNS]; /* taken, not yet finished; the first may be partly done in the open batch */
     int first, count;
-    int next;              /* request of the first run to be run next */
-    struct run **finished; /* answered by the open batch; room for its requests, or for all that were taken */
+    struct run **finished; /* to go back after the open batch; room for its requests, or for all that were taken */
     int nfinished;
     int64_t batches;
     int max_ms;
@@ -41,21 +39,23 @@ static struct run *current(struct writer *w, int wait_ms, bool *closed)
     if (w->first == w->count) {
         int taken = mailbox_take(w->lane->inbox, (void **)w->runs, TAKE_RUNS, wait_ms);
         *closed = taken == ERR_STATE;
-        w->first = w->next = 0;
+        w->first = 0;
         w->count = taken > 0 ? taken : 0;
     }
     return w->first < w->count ? w->runs[w->first] : NULL;
+}
+
+static void finish(struct writer *w)
+{
+    w->finished[w->nfinished++] = w->runs[w->first++];
 }
 
 /* Go on to the next request. */
 static void advance(struct writer *w)
 {
     struct run *run = w->runs[w->first];
-    if (++w->next < run->nrequests)
-        return;
-    w->finished[w->nfinished++] = run;
-    w->first++;
-    w->next = 0;
+    if (++run->done == run->nrequests || run->out.len > RUN_OUT_BYTES)
+        finish(w);
 }
 
 static void give_back_finished(struct writer *w)
@@ -76,7 +76,7 @@ static void expire(struct writer *w)
 static void refuse_current(struct writer *w, const struct err *err)
 {
     while (w->first < w->count) {
-        batch_refuse(w->runs[w->first], w->next, err);
+        batch_refuse(w->runs[w->first], w->runs[w->first]->done, err);
         count_more(&w->lane->counters.refused, 1);
         advance(w);
     }
@@ -116,11 +116,13 @@ static void run_batch(struct writer *w)
     bool closed = false;
     struct run *run;
     while (w->batch.count < w->batch.max && (run = current(w, 0, &closed)) != NULL) {
-        bool alive = batch_add(&w->batch, run, w->next);
+        bool alive = batch_add(&w->batch, run, run->done);
         advance(w);
         if (!alive || clock_mono_ns() >= until)
             break;
     }
+    if (w->first < w->count && w->runs[w->first]->done > w->runs[w->first]->first)
+        finish(w);
     batch_settle(&w->batch);
     publish_stats(w);
     give_back_finished(w);

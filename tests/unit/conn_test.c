@@ -89,11 +89,34 @@ static void long_output_in_a_window_is_not_cut(void **state)
     stop();
 }
 
+/* More replies at once than may wait for a client: they come as it takes them, none is refused. */
+static void long_replies_of_a_deep_pipeline_all_come(void **state)
+{
+    (void)state;
+    enum { BYTES = 1000000, REQUESTS = 80 };
+    const size_t one = BYTES + 12;
+    house_build(&house);
+    start();
+    struct peer p = peer_open(&house, house.alice);
+    for (int i = 0; i < REQUESTS; i++)
+        assert_true(peer_say(&p, "probe.long 1000000\r\n"));
+    assert_true(peer_say(&p, "PING end\r\n"));
+    while (p.plain.len < REQUESTS * one + 9)
+        if (peer_take(&p, 10000) <= 0)
+            fail_msg("nothing more after %zu bytes", p.plain.len);
+    for (int i = 0; i < REQUESTS; i++)
+        assert_memory_equal(p.plain.data + i * one, "$1000000\r\nx", 11);
+    assert_true(peer_expect(&p, "$3\r\nend\r\n"));
+    peer_close(&p);
+    stop();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(new_right_holds_for_a_long_request),
         cmocka_unit_test(long_output_in_a_window_is_not_cut),
+        cmocka_unit_test(long_replies_of_a_deep_pipeline_all_come),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
