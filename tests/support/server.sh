@@ -3,7 +3,11 @@
 # server_start LOG PROGRAM OPTIONS…: starts `PROGRAM serve OPTIONS…` with its output appended to LOG, waits until it is ready, and sets
 # `server` (pid) and `port`. Returns 1 after printing the log when it does not get ready; `server` is then set all the same if it still runs.
 
-server_alive() { [ -d "/proc/$1" ] && ! grep -q '^State:[[:space:]]*Z' "/proc/$1/status" 2>/dev/null; }
+# Does the process run? One look, for it may vanish between two; a zombie has ended.
+server_alive() {
+  server_state=$(sed -n 's/^State:[[:space:]]*\(.\).*/\1/p' "/proc/$1/status" 2>/dev/null) || return 1
+  [ -n "$server_state" ] && [ "$server_state" != Z ]
+}
 
 server_start() {
   server_log=$1 server_program=$2
