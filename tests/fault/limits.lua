@@ -9,6 +9,7 @@ local expected = {
   recurse = { "LIMIT" }, -- whichever is used up first, the stack or the memory it stands in
   recurse_pcall = { "TIMEOUT", "limit.time" },
   sql = { "TIMEOUT", "limit.time" },
+  rollback = { "POLICY", "sql.batch" },
   fault = { "INTERNAL" },
   refuse = { "STATE" },
   wrong_shape = { "INTERNAL" },
