@@ -9,7 +9,7 @@
 /*  accept
  *    │
  *  HANDSHAKE ──TLS open──► NEW ──signed in──► READY        NEW: a few commands only, small limits, sign-in deadline
- *    │                      │ ◄────RESET──────  │
+ *    │                      │ ◄─RESET, shut out─ │
  *    │                      └──── QUIT, bad bytes, end of input, drain ───┐
  *    │                                                                    ▼
  *    │                                     FINISHING   nothing is parsed any more; what is to be said is flushed
@@ -20,7 +20,7 @@
  *
  * While a run is away nothing is parsed: replies are in the order of requests, and a client reads its own writes. */
 
-enum signing { SIGN_CERTIFICATE, SIGN_AUTH, SIGN_HELLO };
+enum signing { SIGN_CERTIFICATE, SIGN_AUTH, SIGN_HELLO, SIGN_AGAIN };
 
 struct conn {
     struct server *server;

@@ -14,7 +14,8 @@
  *   bytes ─► parse ─► a command of the run's mode, and room in the run ─► added to c->run
  *                 └─► anything else: the run is handed off first, and the message is parsed again when it is back
  *
- * So whatever the loop answers itself (PING, errors, refusals) is answered in its place among the replies of the lanes, and
+ * So whatever the loop answers itself (PING, errors, refusals) is answered in its place among the replies of the lanes, by
+ * what the user may now (a lane looks again when rights have changed), and
  * consecutive requests of one mode travel together. A lane may give a run back before all of it is answered: then the
  * rest goes to it again, after the replies that came have left. Nothing is parsed while a run is away, a sign-in waits,
  * or too much output waits. */
@@ -31,6 +32,7 @@ static void reset(struct run *r)
     buf_clear(&r->out);
     identity_unref(r->fresh);
     r->fresh = NULL;
+    r->shut_out = false;
     r->err = (struct err){0};
 }
 
@@ -46,7 +48,7 @@ void feed_prepare(struct conn *c, enum run_kind kind, enum mode mode)
     if (r)
         reset(r);
     else
-        r = run_new(kind, mode, s->registry, kind == RUN_COMMANDS ? c->identity : NULL);
+        r = run_new(kind, mode, s->registry, kind == RUN_COMMANDS || kind == RUN_IDENTITY ? c->identity : NULL);
     r->mode = mode;
     r->owner = c;
     c->run = r;
@@ -310,9 +312,12 @@ static enum step dispatch(struct conn *c, const struct message *m, size_t bytes)
     }
     if (filling(c))
         return STEP_STOP;
+    bool stale = i && c->identity && c->identity->version != access_version();
+    if (stale && sign_in_look_again(c))
+        return STEP_STOP;
     c->in_at += bytes;
     note(c, name);
-    return answer(c, i, m);
+    return stale ? STEP_MORE : answer(c, i, m);
 }
 
 static enum step next(struct conn *c)
@@ -407,6 +412,8 @@ void feed_deliver(struct run *run)
         conn_go_on(c);
     } else {
         take_fresh(c, run);
+        if (run->shut_out && c->state == CONN_READY)
+            sign_in_end(c);
         deliver_replies(c, run);
         conn_go_on(c);
     }

@@ -31,6 +31,10 @@ void intrinsic_ok(struct buf *reply);
 /* sign_in.c */
 intrinsic_answer sign_in_hello, sign_in_auth, sign_in_reset;
 void sign_in_certificate(struct conn *c);
+/* Rights have changed since the connection's identity was read: have a lane look. False: no lane could, and that is
+ * answered in the place of the request. */
+bool sign_in_look_again(struct conn *c);
+void sign_in_end(struct conn *c);     /* nobody is signed in any more */
 void sign_in_deliver(struct conn *c); /* the sign-in of c->run is decided */
 void sign_in_next(struct server *s);  /* a place at the lanes is free: those that wait may go */
 

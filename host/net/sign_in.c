@@ -237,6 +237,43 @@ void sign_in_certificate(struct conn *c)
     put_certificate(c);
 }
 
+/* -- once more, after rights have changed -- */
+
+void sign_in_end(struct conn *c)
+{
+    identity_unref(c->identity);
+    c->identity = NULL;
+    conn_enter(c, CONN_NEW);
+}
+
+bool sign_in_look_again(struct conn *c)
+{
+    feed_prepare(c, RUN_IDENTITY, MODE_READ);
+    c->signing = SIGN_AGAIN;
+    if (feed_put(c) == 0)
+        return true;
+    struct err err = {0};
+    err_rule(&err, ERR_BUSY, "busy.queue", NULL,
+             "rights have changed, and no lane is free to look; try again in a moment");
+    conn_refuse(c, &err);
+    return false;
+}
+
+static void looked_again(struct conn *c)
+{
+    const struct err *err = &c->run->err;
+    if (c->run->fresh) {
+        identity_unref(c->identity);
+        c->identity = c->run->fresh;
+        c->run->fresh = NULL;
+    } else if (err->code == ERR_NOAUTH || err->code == ERR_NOTFOUND) {
+        sign_in_end(c);
+    } else if (err->code) {
+        conn_refuse(c, err);
+        conn_finish(c);
+    }
+}
+
 /* -- the answer -- */
 
 static void accepted(struct conn *c)
@@ -281,6 +318,11 @@ void sign_in_deliver(struct conn *c)
         drop_run(c);
         return;
     }
+    if (signing == SIGN_AGAIN) {
+        looked_again(c);
+        drop_run(c);
+        return;
+    }
     if (ok)
         accepted(c);
     else
@@ -304,11 +346,9 @@ void sign_in_reset(struct conn *c, const struct message *m, struct buf *reply)
 {
     (void)m;
     struct reply r;
-    identity_unref(c->identity);
-    c->identity = NULL;
+    sign_in_end(c);
     c->proto = 2;
     replace(&c->name, NULL);
-    conn_enter(c, CONN_NEW);
     reply_begin(&r, reply, INTRINSIC_REPLY_MAX);
     reply_status(&r, "RESET");
     reply_finish(&r);

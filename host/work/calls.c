@@ -62,6 +62,7 @@ int calls_identity(struct calls *c, struct run *run, const struct identity **out
     if (id->version != c->version || c->access_changed) {
         struct identity *fresh = NULL;
         int rv = identity_refresh(c->store, id, &fresh, err);
+        run->shut_out = rv == ERR_NOAUTH || rv == ERR_NOTFOUND;
         if (rv)
             return rv;
         fresh->version = c->version;

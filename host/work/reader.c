@@ -49,22 +49,34 @@ static void read_commands(struct lane *lane, struct run *run)
     store_read_end(lane->calls.store);
 }
 
-static void sign_in(struct lane *lane, struct run *run)
+/* Who is it, by what was shown; or who is it now? */
+static int identify(struct lane *lane, struct run *run, struct err *err)
 {
     struct store *s = lane->calls.store;
-    struct slice user = run->nwords > 0 ? run_word(run, 0) : SLICE("");
-    struct slice secret = run->nwords > 1 ? run_word(run, 1) : SLICE("");
+    const struct identity *same;
+    switch (run->kind) {
+    case RUN_CERTIFICATE:
+        return signin_certificate(s, run->fingerprint, &run->fresh, err);
+    case RUN_PASSWORD:
+        return signin_secret(s, run_word(run, 0), run_word(run, 1), &run->fresh, err);
+    default:
+        return calls_identity(&lane->calls, run, &same, err);
+    }
+}
+
+static void sign_in(struct lane *lane, struct run *run)
+{
     int rv = begin(lane, &run->err);
     if (rv == 0)
-        rv = run->kind == RUN_CERTIFICATE ? signin_certificate(s, run->fingerprint, &run->fresh, &run->err)
-                                          : signin_secret(s, user, secret, &run->fresh, &run->err);
-    store_read_end(s);
+        rv = identify(lane, run, &run->err);
+    store_read_end(lane->calls.store);
     if (rv) {
         words_localise(run->lang, &run->err);
         return;
     }
     run->err = (struct err){0};
-    run->fresh->version = lane->calls.version; /* hashing took its time: see calls_identity */
+    if (run->fresh)
+        run->fresh->version = lane->calls.version; /* hashing took its time: see calls_identity */
 }
 
 static void work(struct lane *lane)

@@ -1,6 +1,6 @@
 /* A run: consecutive requests of one mode from one connection, handed to a lane and given back with their replies.
  * Owned by exactly one side at a time. A sign-in is a run too: the secret is checked on a reader lane, never on the
- * loop.
+ * loop. So is the question whether somebody signed in is still who it was (IDENTITY).
  *
  * A lane gives a run back when all of it is answered, or as much as is one run's share of its time and of the memory
  * for replies. What is left is put again, and so waits behind the others. */
@@ -11,7 +11,7 @@
 #include "base/list.h"
 #include "plugin/registry.h"
 
-enum run_kind { RUN_COMMANDS, RUN_PASSWORD, RUN_CERTIFICATE };
+enum run_kind { RUN_COMMANDS, RUN_PASSWORD, RUN_CERTIFICATE, RUN_IDENTITY };
 
 struct request {
     const struct command *command; /* of run->registry */
@@ -22,7 +22,7 @@ struct run {
     enum run_kind kind;
     enum mode mode;
     struct registry *registry; /* the generation it was parsed with; a reference */
-    struct identity *identity; /* COMMANDS: who asks; a reference */
+    struct identity *identity; /* COMMANDS, IDENTITY: who asks; a reference */
     char lang[8];              /* of the connection; "" = the user's */
     int64_t received_ms;
 
@@ -42,8 +42,9 @@ struct run {
     /* what the lane gives back */
     int done;               /* COMMANDS: the lane has answered what is before */
     struct buf out;         /* COMMANDS: the replies of the requests from `first` to `done`, canonical, in a row */
-    struct identity *fresh; /* sign-in: the identity; COMMANDS: a newer one to keep from now on, or NULL */
-    struct err err;         /* sign-in: why it was refused; code 0 when it was not */
+    struct identity *fresh; /* sign-in: the identity; otherwise a newer one to keep from now on, or NULL */
+    bool shut_out;          /* COMMANDS: the user may not even be signed in any more */
+    struct err err;         /* otherwise: why it was refused; code 0 when it was not */
 
     void *owner;      /* the connection; the lane never looks */
     struct list link; /* for whoever owns the run */

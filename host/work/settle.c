@@ -65,6 +65,7 @@ static void rewind_items(struct batch *b, int from, int count)
             buf_truncate(&run->out, b->items[i].out_at);
         identity_unref(run->fresh);
         run->fresh = NULL;
+        run->shut_out = false;
     }
     b->head.known = false;
     b->lane->calls.access_changed = false;

@@ -62,6 +62,30 @@ static void new_right_holds_for_a_long_request(void **state)
     stop();
 }
 
+/* Whoever is shut out has no rights left, not even over connections, and does not get them back unasked. */
+static void shut_out_user_is_signed_out(void **state)
+{
+    (void)state;
+    house_build(&house);
+    start();
+    struct peer admin = peer_open(&house, house.alice), clerk = clerk_open(&admin);
+    ask(&admin, "role.grant clerk administrator\r\n", ":1\r\n");
+    ask(&clerk, "*2\r\n$6\r\nCLIENT\r\n$4\r\nLIST\r\n", " user=admin ");
+    ask(&admin, "role.revoke clerk administrator\r\n", ":1\r\n");
+    ask(&clerk, "*4\r\n$6\r\nCLIENT\r\n$4\r\nKILL\r\n$2\r\nID\r\n$1\r\n1\r\n", ":0\r\n");
+    ask(&admin, "user.disable clerk\r\n", ":1\r\n");
+    ask(&clerk, "*2\r\n$6\r\nCLIENT\r\n$4\r\nLIST\r\n", "-NOAUTH ");
+    ask(&admin, "user.enable clerk\r\n", ":1\r\n");
+    ask(&clerk, "*3\r\n$4\r\nAUTH\r\n$5\r\nclerk\r\n$13\r\ncorrect-horse\r\n", "+OK\r\n");
+    ask(&admin, "user.disable clerk\r\n", ":1\r\n");
+    ask(&clerk, "*1\r\n$6\r\nlimits\r\n", "-NOAUTH user.disabled");
+    ask(&admin, "user.enable clerk\r\n", ":1\r\n");
+    ask(&clerk, "*1\r\n$6\r\nlimits\r\n", "-NOAUTH Authentication required");
+    peer_close(&clerk);
+    peer_close(&admin);
+    stop();
+}
+
 /* Sixty megabytes of replies for a client that always has a few on the way, and takes them as they come. */
 static void long_output_in_a_window_is_not_cut(void **state)
 {
@@ -115,6 +139,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(new_right_holds_for_a_long_request),
+        cmocka_unit_test(shut_out_user_is_signed_out),
         cmocka_unit_test(long_output_in_a_window_is_not_cut),
         cmocka_unit_test(long_replies_of_a_deep_pipeline_all_come),
     };
