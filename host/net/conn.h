@@ -63,6 +63,7 @@ struct conn {
     char address[64]; /* "127.0.0.1:50000", "[::1]:50000" */
     char place[48];   /* the address alone, IPv6 cut to its /64: who waits after failed sign-ins */
     bool loopback, surplus;
+    bool known; /* has been signed in: what waits may be replies from then */
     char *name, *lib_name, *lib_version;
     int64_t opened_ms;
     uint64_t since_ms, active_ms;

@@ -233,7 +233,7 @@ static void check_waiting(struct conn *c)
 {
     const struct server_limits *limits = &c->server->limits;
     size_t waiting = conn_waiting(c);
-    if (c->state == CONN_NEW && c->writing && waiting > limits->output_before) {
+    if (c->state == CONN_NEW && !c->known && c->writing && waiting > limits->output_before) {
         cut(c, "before sign-in");
         return;
     }

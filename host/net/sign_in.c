@@ -288,6 +288,7 @@ static void accepted(struct conn *c)
     c->identity = c->run->fresh;
     c->run->fresh = NULL;
     log_debug("net", "%s signed in from %s", c->identity->name, c->address);
+    c->known = true;
     conn_enter(c, CONN_READY);
 }
 

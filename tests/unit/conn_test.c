@@ -86,6 +86,24 @@ static void shut_out_user_is_signed_out(void **state)
     stop();
 }
 
+/* Signing out leaves the replies to what was asked before, however long they are. */
+static void reset_keeps_long_replies(void **state)
+{
+    (void)state;
+    int room = 65536;
+    house_build(&house);
+    start();
+    struct peer p = peer_open(&house, house.alice);
+    assert_int_equal(setsockopt(p.fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room)), 0);
+    for (int i = 0; i < 7; i++)
+        assert_true(peer_say(&p, "probe.long 1000000\r\n"));
+    assert_true(peer_say(&p, "RESET\r\n"));
+    usleep(300000); /* the kernel takes no more, and the connection is nobody's */
+    ask(&p, "PING\r\n", "+RESET\r\n+PONG\r\n");
+    peer_close(&p);
+    stop();
+}
+
 /* Sixty megabytes of replies for a client that always has a few on the way, and takes them as they come. */
 static void long_output_in_a_window_is_not_cut(void **state)
 {
@@ -140,6 +158,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(new_right_holds_for_a_long_request),
         cmocka_unit_test(shut_out_user_is_signed_out),
+        cmocka_unit_test(reset_keeps_long_replies),
         cmocka_unit_test(long_output_in_a_window_is_not_cut),
         cmocka_unit_test(long_replies_of_a_deep_pipeline_all_come),
     };
