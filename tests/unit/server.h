@@ -19,6 +19,8 @@
 
 enum { HOUSE_READY_MS = 20000 };
 
+enum { HOUSE_DRAIN, HOUSE_RELOAD };
+
 struct house {
     struct pki pki;
     char db[128], plugins[128], lib[256], ca[128], cert[128], key[128];
@@ -31,7 +33,8 @@ struct house {
     struct server *server;
     struct err err;
     int started; /* what server_start returned */
-    enum { HOUSE_DRAIN, HOUSE_RELOAD } wanted;
+    /* Atomic: the loop is told through uv_async_send, and ThreadSanitizer does not see into that. */
+    _Atomic int wanted;
     int reloaded;
     struct gate ready, done;
 };
