@@ -127,7 +127,7 @@ static int no_permission(const struct identity *id, const struct question *q, st
 {
     return err_rule(err, ERR_NOPERM, "access.permission", NULL,
                     "no role of %s allows %s; an administrator sees with acl.why which role would", id->name,
-                    q->command->name);
+                    q->figure ? q->figure : q->command->name);
 }
 
 /* -- scope -- */

@@ -8,8 +8,9 @@
  * user, within the same scope and the outer one's deadline. In the writer it has a savepoint of its own, so that a
  * caller that catches its refusal finds nothing of it.
  *
- * A plugin that lists another in `requires` vouches for its use: the user needs no grant for the inner command. For any
- * other plugin the user must hold one that reaches the whole scope of the outer call. */
+ * A plugin that lists another in `requires` vouches for its use: the user needs no grant for the inner command, and it
+ * may name units elsewhere. For any other plugin the user must hold a grant that reaches the whole scope of the outer
+ * call and every unit that is named; figure.get, which asks for the client, is no exception. */
 
 static int deeper(const struct call *call, struct call *inner, struct err *err)
 {
@@ -24,19 +25,23 @@ static int deeper(const struct call *call, struct call *inner, struct err *err)
 
 static bool vouched(const struct calls *c, const struct call *call, const char *plugin)
 {
-    return strcmp(call->plugin, plugin) == 0 || strcmp(call->plugin, "muster") == 0 ||
-           registry_requires(c->registry, call->plugin, plugin);
+    return strcmp(call->plugin, plugin) == 0 || registry_requires(c->registry, call->plugin, plugin);
 }
 
-static int check_permission(const struct calls *c, const struct call *call, const struct command *command,
+static int decide(const struct calls *c, struct question q, const struct unit_ref *units, int nunits, struct err *err)
+{
+    const char *scope;
+    q.units = units;
+    q.nunits = nunits;
+    return access_decide(c->identity, &q, &scope, err);
+}
+
+/* Is the user allowed what nobody vouches for, within all of `path` (of the unit `code`)? */
+static int check_permission(const struct calls *c, struct question q, const char *code, const char *path,
                             struct err *err)
 {
-    if (vouched(c, call, command->plugin))
-        return 0;
-    const struct unit_ref whole = {.arg = "scope", .code = slice_of(call->scope), .path = call->scope};
-    const struct question q = {.command = command, .units = &whole, .nunits = 1};
-    const char *scope;
-    return access_decide(c->identity, &q, &scope, err);
+    const struct unit_ref whole = {.arg = "scope", .code = slice_of(code), .path = path};
+    return decide(c, q, &whole, 1, err);
 }
 
 /* -- words of a nested call -- */
@@ -78,10 +83,13 @@ static int make_words(struct frame *f, const struct named_arg *args, int nargs, 
 
 /* -- commands -- */
 
-static int check_units_exist(struct calls *c, const struct command *command, const struct value *values,
-                             struct err *err)
+/* The units in the arguments must exist; unless somebody vouches, the user's grant must reach them, too. */
+static int check_units(struct calls *c, const struct arg *args, int nargs, const struct value *values,
+                       const struct question *unvouched, struct err *err)
 {
-    int rv = calls_find_units(c, command->args, command->nargs, values, err);
+    int rv = calls_find_units(c, args, nargs, values, err);
+    if (rv == 0 && unvouched && c->nunits > 0)
+        return decide(c, *unvouched, c->units, c->nunits, err);
     for (int i = 0; rv == 0 && i < c->nunits; i++) {
         if (!c->units[i].path)
             rv = err_rule(err, ERR_NOTFOUND, "unit.unknown", c->units[i].arg, "there is no unit %.*s",
@@ -125,10 +133,12 @@ int calls_invoke(struct call *call, struct slice name, const struct named_arg *a
     if (command->mode == MODE_WRITE && !call->write)
         return err_rule(err, ERR_POLICY, "call.read_mode", NULL, "%s changes data, and %s only reads", command->name,
                         call->command);
+    const struct question q = {.command = command};
+    const bool trusted = vouched(c, call, command->plugin);
     struct call inner;
     int rv = deeper(call, &inner, err);
-    if (rv == 0)
-        rv = check_permission(c, call, command, err);
+    if (rv == 0 && !trusted)
+        rv = check_permission(c, q, call->scope, call->scope, err);
     if (rv)
         return rv;
     struct frame *f = &c->frames[inner.depth];
@@ -138,7 +148,7 @@ int calls_invoke(struct call *call, struct slice name, const struct named_arg *a
     f->bound.named_only = true;
     rv = args_bind(command->args, command->nargs, command->mode, f->words, nwords, &f->bound, err);
     if (rv == 0)
-        rv = check_units_exist(c, command, f->bound.values, err);
+        rv = check_units(c, command->args, command->nargs, f->bound.values, trusted ? NULL : &q, err);
     if (rv)
         return rv;
     inner.write = command->mode == MODE_WRITE;
@@ -202,9 +212,9 @@ int calls_figure(struct call *call, struct slice name, const struct named_arg *a
     if (!figure)
         return err_rule(err, ERR_NOTFOUND, "figure.unknown", "name", "there is no figure %.*s; figure.list shows them",
                         (int)(name.len > 100 ? 100 : name.len), name.data);
-    if (!vouched(c, call, figure->plugin) && !access_may_figure(c->identity, figure->name))
-        return err_rule(err, ERR_NOPERM, "access.permission", NULL, "no role of %s allows figure %s", call->user,
-                        figure->name);
+    const struct question asked = {.command = registry_command(c->registry, SLICE("figure.get")),
+                                   .figure = figure->name};
+    const bool trusted = vouched(c, call, figure->plugin);
     struct call inner;
     struct figure_query q = {.scope = call->scope, .as_of_ms = call->now_ms};
     int rv = deeper(call, &inner, err);
@@ -212,6 +222,8 @@ int calls_figure(struct call *call, struct slice name, const struct named_arg *a
         if (figure_word(args[i].name))
             rv = figure_take(c, &args[i], &q, err);
     }
+    if (rv == 0 && !trusted)
+        rv = check_permission(c, asked, q.unit ? q.unit : q.scope, q.scope, err);
     if (rv)
         return rv;
     struct frame *f = &c->frames[inner.depth];
@@ -220,6 +232,8 @@ int calls_figure(struct call *call, struct slice name, const struct named_arg *a
         return nwords;
     f->bound.named_only = true;
     rv = args_bind(figure->args, figure->nargs, MODE_READ, f->words, nwords, &f->bound, err);
+    if (rv == 0)
+        rv = check_units(c, figure->args, figure->nargs, f->bound.values, trusted ? NULL : &asked, err);
     if (rv)
         return rv;
     inner.write = false;

@@ -9,7 +9,6 @@ static const struct text words[] = {
     /* access */
     {"no role of %s allows %s; an administrator sees with acl.why which role would",
      "%s 没有可以使用 %s 的角色；管理员可用 acl.why 查看需要哪个角色"},
-    {"no role of %s allows figure %s", "%s 没有可以读取指标 %s 的角色"},
     {"%s may use %s on several units apart from each other; name the unit",
      "%s 可在多个互不相属的单位使用 %s；请指明单位"},
     {"%s may use %s on several units apart from each other, and it takes no unit; a grant on a unit above them "

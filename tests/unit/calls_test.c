@@ -135,7 +135,7 @@ static void figures_are_computed_within_the_scope(void **state)
     expect_refusal(w, "figure.get beta.rows params=[1]", ERR_ARG, "figure.params");
     expect_refusal(w, "figure.get beta.rows params={\"scope\":\"YL\"}", ERR_ARG, "figure.params");
     expect_refusal(w, "figure.get beta.rows scope=NIX params={\"text\":\"f\"}", ERR_NOTFOUND, "unit.unknown");
-    expect(w, "figure.list lang=en", "*2 %4 $4 name $9 beta.rows $4 unit $4 rows ");
+    expect(w, "figure.list lang=en", "*3 %4 $4 name $9 beta.rows $4 unit $4 rows ");
 }
 
 static void only_a_plugin_with_units_changes_the_tree(void **state)
@@ -214,6 +214,17 @@ static void scope_confines_units_and_lists(void **state)
     /* A figure may be read by who may read its plugin. */
     expect_as(w, wang, "figure.get beta.rows params={\"text\":\"f\"}", 0, NULL);
     expect_as(w, wang, "figure.get beta.rows params={\"text\":\"f\"} scope=ZB", ERR_SCOPE, "access.scope");
+    /* Nor does a detour: through a plugin that does not vouch, or an argument of the figure's own. */
+    must(w, "role.define walker [\"alpha.*\",\"tree.*\"]");
+    must(w, "role.grant wang walker unit=YL");
+    expect_as(w, wang, "alpha.foreign_unit CB", 0, NULL);
+    expect_as(w, wang, "alpha.foreign_unit ZB", ERR_SCOPE, "access.scope");
+    expect_as(w, wang, "alpha.foreign_figure", 0, NULL);
+    expect_as(w, wang, "alpha.foreign_figure CB", 0, NULL);
+    expect_as(w, wang, "alpha.foreign_figure ZB", ERR_SCOPE, "access.scope");
+    expect_as(w, wang, "figure.get tree.size params={\"above\":\"CB\"}", 0, NULL);
+    expect_as(w, wang, "figure.get tree.size params={\"above\":\"ZB\"}", ERR_SCOPE, "access.scope");
+    expect_as(w, w->admin, "figure.get tree.size params={\"above\":\"NIX\"}", ERR_NOTFOUND, "unit.unknown");
     /* A unit that moves out of reach is out of reach at once. */
     must(w, "tree.set CB ZB");
     expect_as(w, wang, "tree.see CB", ERR_SCOPE, "access.scope");
