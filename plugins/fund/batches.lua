@@ -81,9 +81,11 @@ commands["fund.batch.list"] = {
         fund, state, call.scope, call.scope_end, from, to, limit)
     end
     if (state == nil or state == "open") and #rows < limit then
+      -- coalesce keeps the search on the index of open gifts, however many others the days hold
       for _, open in ipairs(call.db:rows([[SELECT g.fund, g.grp, g.on_day AS day, g.route, count(*) AS count,
         sum(g.amount_fen) AS sum_fen FROM fund_gift g JOIN muster_unit m ON m.code = g.unit
-        WHERE g.fund = ? AND g.state = 'received' AND m.path >= ? AND m.path < ? AND g.on_day >= ? AND g.on_day <= ?
+        WHERE g.fund = ? AND g.state = 'received' AND m.path >= ? AND m.path < ?
+        AND coalesce(g.on_day, '') >= ? AND coalesce(g.on_day, '') <= ?
         GROUP BY g.fund, g.grp, g.on_day, g.route ORDER BY g.on_day, g.grp, g.route LIMIT ?]],
         fund, call.scope, call.scope_end, from, to, limit - #rows)) do
         open.batch, open.state = table.concat({ open.fund, open.grp, open.day, open.route }, "/"), "open"

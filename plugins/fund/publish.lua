@@ -11,12 +11,13 @@ local MOST_ROWS = 20000
 local PUBLICATION = "{no:text, fund:text, as_of:instant, count:int, sum_fen:fen, hash:text, state:text, " ..
   "drafter:text, approver:text, rev:int}"
 
--- One page of what is to be published. Parameters: fund, as_of, day, last id, page size.
-local ROWS = [[SELECT g.id, g.no, g.donor_name, g.anonymous, g.unit, g.on_day, x.net_fen FROM (
-  SELECT j.gift, sum(j.credit_fen) - sum(j.debit_fen) AS net_fen FROM fund_journal j
-  WHERE j.fund = ? AND j.account = 'income' AND j.at <= ? AND j.on_day <= ?
-  GROUP BY j.gift HAVING sum(j.credit_fen) - sum(j.debit_fen) > 0) x JOIN fund_gift g ON g.id = x.gift
-  WHERE g.id > ? ORDER BY g.id LIMIT ?]]
+-- What is left of each gift as of an instant. Parameters: fund, as_of, day, last id.
+local LEFT = [[(SELECT j.gift, sum(j.credit_fen) - sum(j.debit_fen) AS net_fen FROM fund_journal j
+  WHERE j.fund = ? AND j.account = 'income' AND j.at <= ? AND j.on_day <= ? AND j.gift > ?
+  GROUP BY j.gift HAVING sum(j.credit_fen) - sum(j.debit_fen) > 0) x ]]
+-- One page of what is to be published. One more parameter: page size.
+local ROWS = "SELECT g.id, g.no, g.donor_name, g.anonymous, g.unit, g.on_day, x.net_fen FROM " .. LEFT ..
+  "JOIN fund_gift g ON g.id = x.gift ORDER BY g.id LIMIT ?"
 
 --- The name as the fund's rule shows it: whole, first character only, or none for an anonymous gift.
 local function shown_name(fund, row)
@@ -29,6 +30,10 @@ end
 local function freeze(call, fund, no, as_of)
   local count, sum, hash, last = 0, 0, "", 0
   local day = calendar.day_of(as_of, call.zone_min)
+  if call.db:value("SELECT count(*) FROM " .. LEFT, fund.code, as_of, day, 0) > MOST_ROWS then
+    call:fail("LIMIT", { rule = "fund.publish_size", arg = "fund" },
+      "a published list holds at most %d gifts", MOST_ROWS)
+  end
   repeat
     local page = call.db:rows(ROWS, fund.code, as_of, day, last, PAGE_ROWS)
     local lines = { hash }
@@ -40,10 +45,6 @@ local function freeze(call, fund, no, as_of)
       lines[i + 1] = table.concat({ row.no, name, row.unit, row.net_fen, row.on_day }, "\t")
     end
     if #page > 0 then hash = call:hash(table.concat(lines, "\n")) end
-    if count > MOST_ROWS then
-      call:fail("LIMIT", { rule = "fund.publish_size", arg = "fund" },
-        "a published list holds at most %d gifts", MOST_ROWS)
-    end
   until #page < PAGE_ROWS
   return count, sum, hash
 end

@@ -57,7 +57,8 @@ local function totals(call, fund, by, as_of)
 end
 
 commands["fund.totals"] = {
-  mode = "read", args = { "fund:text(20)", "by:enum(branch|unit|day|method|route|class)=branch", "as_of:instant?" },
+  mode = "read", timeout_ms = 10000,
+  args = { "fund:text(20)", "by:enum(branch|unit|day|method|route|class)=branch", "as_of:instant?" },
   returns = "[{key:text, gifts:int, donors:int, received_fen:fen, refunded_fen:fen, net_fen:int}]",
   summary = { en = "Totals of a fund as of an instant.", ["zh-CN"] = "捐款汇总（可指定截至时刻）" },
   doc = "Void gifts count nowhere; gifts and donors are those with something left after refunds. Under `method` a " ..
@@ -71,7 +72,7 @@ commands["fund.totals"] = {
 }
 
 commands["fund.donors"] = {
-  mode = "read",
+  mode = "read", timeout_ms = 10000,
   args = { "fund:text(20)", "min_fen:fen=0", "as_of:instant?", "after:text(200)?", "limit:int(1..500)=200" },
   returns = "[{key:text, donor:text, name:text, branch:text, unit:text, gifts:int, net_fen:fen}]",
   summary = { en = "Donors of a fund with their net totals; pass the last key as `after` to read on.",
@@ -90,7 +91,7 @@ commands["fund.donors"] = {
 }
 
 commands["fund.tally"] = {
-  mode = "read", args = { "fund:text(20)", "day:date?" },
+  mode = "read", timeout_ms = 10000, args = { "fund:text(20)", "day:date?" },
   returns = "{fund:text, day:date, since:instant, till:instant, complete:bool, count:int, sum_fen:int, " ..
     "routes:[{route:text, count:int, sum_fen:int}], total_fen:int}",
   summary = { en = "What was recorded in the day up to the tally hour, for the report upwards.",
@@ -131,7 +132,7 @@ local function holes(call, fund, sql)
 end
 
 commands["fund.check"] = {
-  mode = "read", args = { "fund:text(20)" },
+  mode = "read", timeout_ms = 10000, args = { "fund:text(20)" },
   returns = "{fund:text, debit_fen:int, credit_fen:int, income_fen:int, gifts_fen:int, branches_fen:int, " ..
     "days_fen:int, batches_fen:int, open_fen:int, held_fen:int, ok:bool, problems:[text]}",
   summary = { en = "Does the ledger agree with the gifts, the batches and the numbers?", ["zh-CN"] = "账账核对" },

@@ -54,6 +54,8 @@ CREATE TABLE fund_gift (
   rev INTEGER NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX fund_gift_no ON fund_gift (no);
+CREATE INDEX fund_gift_fund ON fund_gift (fund);
+CREATE INDEX fund_gift_day ON fund_gift (fund, on_day);
 CREATE INDEX fund_gift_donor ON fund_gift (fund, donor_key, on_day);
 CREATE INDEX fund_gift_open ON fund_gift (fund, grp, on_day, route) WHERE state = 'received';
 CREATE INDEX fund_gift_batch ON fund_gift (batch) WHERE batch IS NOT NULL;
