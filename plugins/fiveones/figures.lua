@@ -3,32 +3,34 @@ local figure = require "muster.figure"
 
 local commands, figures = {}, {}
 
---- Cases of a subtree with the state they had at an instant.
-local CASES = "SELECT c.id, c.household, c.kind, c.unit, e.to_state AS state FROM fiveones_case c"
+-- Cases, items and problems of a subtree, each joined with the last event `e` it had at an instant. Counted in SQL:
+-- a prefecture has more items than a command may fetch rows. Parameters as `parameters` gives them.
+local CASES = " FROM fiveones_case c"
   .. " JOIN muster_unit m ON m.code = c.unit JOIN fiveones_case_event e ON e.case_id = c.id"
   .. " WHERE m.path >= ? AND m.path < ? AND (c.campaign = ? OR ? IS NULL) AND (c.kind = ? OR ? IS NULL)"
   .. " AND e.seq = (SELECT max(x.seq) FROM fiveones_case_event x WHERE x.case_id = c.id AND x.at <= ?)"
-local ITEMS = "SELECT c.unit, e.kind, e.to_state AS state FROM fiveones_case c"
+local ITEMS = " FROM fiveones_case c"
   .. " JOIN muster_unit m ON m.code = c.unit JOIN fiveones_item_event e ON e.case_id = c.id"
   .. " WHERE m.path >= ? AND m.path < ? AND (c.campaign = ? OR ? IS NULL) AND (c.kind = ? OR ? IS NULL)"
   .. " AND e.seq = (SELECT max(x.seq) FROM fiveones_item_event x WHERE x.case_id = e.case_id AND x.kind = e.kind"
   .. " AND x.at <= ?)"
-local PROBLEMS = "SELECT p.category, e.to_state AS state FROM fiveones_problem p"
+local PROBLEMS = " FROM fiveones_problem p"
   .. " JOIN fiveones_case c ON c.id = p.case_id JOIN muster_unit m ON m.code = c.unit"
   .. " JOIN fiveones_problem_event e ON e.problem = p.id"
   .. " WHERE m.path >= ? AND m.path < ? AND (c.campaign = ? OR ? IS NULL) AND (c.kind = ? OR ? IS NULL)"
   .. " AND e.seq = (SELECT max(x.seq) FROM fiveones_problem_event x WHERE x.problem = p.id AND x.at <= ?)"
 
-local function rows(call, sql, q)
-  return call.db:rows(sql, q.scope, q.scope_end, q.campaign, q.campaign, q.kind, q.kind, q.as_of)
+local COMPLETED = "count(*) FILTER (WHERE e.to_state = 'completed' OR e.to_state = 'closed') AS done"
+local DONE = "count(*) FILTER (WHERE e.to_state = 'done' OR e.to_state = 'waived') AS done"
+local SOLVED = "count(*) FILTER (WHERE e.to_state = 'solved') AS done"
+
+local function parameters(q)
+  return q.scope, q.scope_end, q.campaign, q.campaign, q.kind, q.kind, q.as_of
 end
 
-local function count(list, fits)
-  local n = 0
-  for _, r in ipairs(list) do
-    if fits(r) then n = n + 1 end
-  end
-  return n
+--- One row: how many there are (n) and how many of them are done.
+local function tally(call, done, from, q)
+  return call.db:row("SELECT count(*) AS n, " .. done .. from, parameters(q))
 end
 
 --- So many of so many. What is not done yet does not make the figure incomplete: all is known that there is.
@@ -37,9 +39,6 @@ local function share(num, den, basis)
 end
 
 local CAMPAIGN, KIND = "campaign:text(20)?", "kind:enum(military|civil)?"
-
-local function is_completed(r) return r.state == "completed" or r.state == "closed" end
-local function is_done(r) return r.state == "done" or r.state == "waived" end
 
 figures["fiveones.items_per_case"] = {
   unit = "count", args = { "campaign:text(20)" },
@@ -54,17 +53,14 @@ figures["fiveones.items_per_case"] = {
 figures["fiveones.cases"] = {
   unit = "count", args = { CAMPAIGN, KIND },
   summary = { en = "Cases opened.", ["zh-CN"] = "建档户数" },
-  compute = function(call, q) return figure.value(#rows(call, CASES, q), "cases in any state") end,
+  compute = function(call, q) return figure.value(tally(call, COMPLETED, CASES, q).n, "cases in any state") end,
 }
 
 figures["fiveones.households"] = {
   unit = "count", args = { CAMPAIGN, KIND },
   summary = { en = "Different households with a case.", ["zh-CN"] = "覆盖家庭数" },
   compute = function(call, q)
-    local seen, n = {}, 0
-    for _, r in ipairs(rows(call, CASES, q)) do
-      if not seen[r.household] then seen[r.household], n = true, n + 1 end
-    end
+    local n = call.db:value("SELECT count(DISTINCT c.household)" .. CASES, parameters(q))
     return figure.value(n, "different households")
   end,
 }
@@ -73,8 +69,8 @@ figures["fiveones.completed"] = {
   unit = "count", args = { CAMPAIGN, KIND },
   summary = { en = "Cases completed, of all cases.", ["zh-CN"] = "已办结户数" },
   compute = function(call, q)
-    local list = rows(call, CASES, q)
-    return share(count(list, is_completed), #list, "completed or closed, of all cases")
+    local cases = tally(call, COMPLETED, CASES, q)
+    return share(cases.done, cases.n, "completed or closed, of all cases")
   end,
 }
 
@@ -82,11 +78,9 @@ figures["fiveones.items_done"] = {
   unit = "count", args = { CAMPAIGN, KIND, "item:text(20)?" },
   summary = { en = "Items done or waived, of all items; by kind of item if asked.", ["zh-CN"] = "已办项目数" },
   compute = function(call, q)
-    local list = {}
-    for _, r in ipairs(rows(call, ITEMS, q)) do
-      if not q.item or r.kind == q.item then list[#list + 1] = r end
-    end
-    return share(count(list, is_done), #list, "items of all cases")
+    local n = call.db:row("SELECT count(*) AS n, " .. DONE .. ITEMS .. " AND e.kind = coalesce(?, e.kind)",
+      q.scope, q.scope_end, q.campaign, q.campaign, q.kind, q.kind, q.as_of, q.item)
+    return share(n.done, n.n, "items of all cases")
   end,
 }
 
@@ -94,7 +88,8 @@ figures["fiveones.problems"] = {
   unit = "count", args = { CAMPAIGN, KIND, "state:enum(registered|handling|solved|unsolvable|transferred)?" },
   summary = { en = "Problems registered, by state if asked.", ["zh-CN"] = "登记的现实问题数" },
   compute = function(call, q)
-    local n = count(rows(call, PROBLEMS, q), function(r) return not q.state or r.state == q.state end)
+    local n = call.db:value("SELECT count(*)" .. PROBLEMS .. " AND e.to_state = coalesce(?, e.to_state)",
+      q.scope, q.scope_end, q.campaign, q.campaign, q.kind, q.kind, q.as_of, q.state)
     return figure.value(n, "in the state they had then")
   end,
 }
@@ -103,8 +98,8 @@ figures["fiveones.problems_solved"] = {
   unit = "count", args = { CAMPAIGN, KIND },
   summary = { en = "Problems solved, of all registered.", ["zh-CN"] = "已解决的现实问题数" },
   compute = function(call, q)
-    local list = rows(call, PROBLEMS, q)
-    return share(count(list, function(r) return r.state == "solved" end), #list, "of all problems registered")
+    local problems = tally(call, SOLVED, PROBLEMS, q)
+    return share(problems.done, problems.n, "of all problems registered")
   end,
 }
 
@@ -124,18 +119,6 @@ figures["fiveones.visits"] = {
 
 local KINDS = "[{kind:text, done:int, total:int}]"
 
---- Count one item into the row of its unit.
-local function add(row, r)
-  local k = row.by_kind[r.kind]
-  if not k then
-    k = { kind = r.kind, done = 0, total = 0 }
-    row.by_kind[r.kind] = k
-    row.items[#row.items + 1] = k
-  end
-  k.total, row.total = k.total + 1, row.total + 1
-  if is_done(r) then k.done, row.done = k.done + 1, row.done + 1 end
-end
-
 commands["fiveones.board"] = {
   mode = "read", args = { "scope:unit?", CAMPAIGN },
   returns = "[{unit:text, cases:int, completed:int, done:int, total:int, items:" .. KINDS .. "}]",
@@ -144,21 +127,18 @@ commands["fiveones.board"] = {
     local path = scope and call:unit_path(scope) or call.scope
     local q = { scope = path, scope_end = scope and path:sub(1, -2) .. "0" or call.scope_end, campaign = campaign,
       as_of = call.now }
-    local by_unit, out = {}, {}
-    for _, c in ipairs(rows(call, CASES, q)) do
-      local row = by_unit[c.unit]
-      if not row then
-        row = { unit = c.unit, cases = 0, completed = 0, done = 0, total = 0, items = {}, by_kind = {} }
-        by_unit[c.unit], out[#out + 1] = row, row
-      end
-      row.cases = row.cases + 1
-      if is_completed(c) then row.completed = row.completed + 1 end
-    end
-    for _, r in ipairs(rows(call, ITEMS, q)) do add(by_unit[r.unit], r) end
-    table.sort(out, function(a, b) return a.unit < b.unit end)
+    local by_unit = {}
+    local out = call.db:rows("SELECT c.unit, count(*) AS cases, " .. COMPLETED .. CASES
+      .. " GROUP BY c.unit ORDER BY c.unit", parameters(q))
     for _, row in ipairs(out) do
-      table.sort(row.items, function(a, b) return a.kind < b.kind end)
-      row.by_kind = nil
+      row.completed, row.done, row.total, row.items = row.done, 0, 0, {}
+      by_unit[row.unit] = row
+    end
+    for _, r in ipairs(call.db:rows("SELECT c.unit, e.kind, count(*) AS total, " .. DONE .. ITEMS
+        .. " GROUP BY c.unit, e.kind ORDER BY c.unit, e.kind", parameters(q))) do
+      local row = by_unit[r.unit]
+      row.items[#row.items + 1] = { kind = r.kind, done = r.done, total = r.total }
+      row.done, row.total = row.done + r.done, row.total + r.total
     end
     return out
   end,
