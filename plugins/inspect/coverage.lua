@@ -8,6 +8,8 @@ local span = require "inspect.span"
 
 local coverage = {}
 
+local MOST_GAPS = 500
+
 --- The units of a subtree with their kind and spans as known at an instant: { [unit] = { { from, to, kind }, … } }.
 function coverage.units(call, q)
   local open = {}
@@ -58,42 +60,49 @@ end
 
 local function in_span(day, from, to) return from <= day and (not to or to > day) end
 
---- Slots already visited, as known at the instant: key "round/period/site".
-local function visited(call, q)
+--- Sites visited in one period of a round, as known at an instant.
+local function visited(call, round, period, as_of)
   local out = {}
-  for _, i in ipairs(call.db:rows("SELECT DISTINCT i.round, i.period, i.site FROM inspect_inspection i"
-      .. " JOIN muster_unit m ON m.code = i.unit WHERE m.path >= ? AND m.path < ? AND i.submitted_at <= ?",
-      q.scope, q.scope_end, q.as_of)) do
-    out[i.round .. "/" .. i.period .. "/" .. i.site] = true
+  for _, i in ipairs(call.db:rows("SELECT DISTINCT i.site FROM inspect_inspection i"
+      .. " WHERE i.round = ? AND i.period = ? AND i.submitted_at <= ?", round, period, as_of)) do
+    out[i.site] = true
   end
   return out
 end
 
---- Expected and made visits. q: scope, scope_end, unit, as_of, area?, from, to (days both included).
--- Returns { sites, expected, visited, gaps = { { site, unit, round, period, from, to } } }.
-function coverage.count(call, q)
-  local units, sites, seen = coverage.units(call, q), sites_by_area(call, q), visited(call, q)
-  local out, different = { sites = 0, expected = 0, visited = 0, gaps = {} }, {}
-  for _,
-    round in ipairs(call.db:rows("SELECT * FROM inspect_round WHERE at <= ? AND (area = ? OR ? IS NULL) ORDER BY id",
-      q.as_of, q.area, q.area)) do
-    for _, p in ipairs(periods(round, q.from, q.to)) do
-      for _, s in ipairs(sites[round.area] or {}) do
-        if in_span(p.last, s.open_from, s.open_to) and in_span(p.last, s.area_from, s.area_to)
-            and coverage.held(units[s.unit], p.last) then
-          out.expected = out.expected + 1
-          if not different[s.code] then different[s.code], out.sites = true, out.sites + 1 end
-          if seen[round.id .. "/" .. p.n .. "/" .. s.code] then
-            out.visited = out.visited + 1
-          else
-            out.gaps[#out.gaps + 1] = { site = s.code, unit = s.unit, round = round.id, period = p.n + 1,
-              from = p.first,
-              to = p.last }
-          end
-        end
+--- The slots of one period: counts them into `out`.
+local function count_period(call, q, out, round, p, sites, units)
+  local seen = visited(call, round.id, p.n, q.as_of)
+  for _, s in ipairs(sites) do
+    if in_span(p.last, s.open_from, s.open_to) and in_span(p.last, s.area_from, s.area_to)
+        and coverage.held(units[s.unit], p.last) then
+      out.expected = out.expected + 1
+      if not out.different[s.code] then out.different[s.code], out.sites = true, out.sites + 1 end
+      if seen[s.code] then
+        out.visited = out.visited + 1
+      elseif #out.gaps < MOST_GAPS then
+        out.gaps[#out.gaps + 1] = { site = s.code, unit = s.unit, round = round.id, period = p.n + 1, from = p.first,
+          to = p.last }
       end
     end
   end
+end
+
+--- Expected and made visits. q: scope, scope_end, unit, as_of, area?, from, to (days both included).
+-- Returns { sites, expected, visited, gaps = { { site, unit, round, period, from, to } } }; the first 500 gaps.
+function coverage.count(call, q)
+  local units, sites = coverage.units(call, q), sites_by_area(call, q)
+  local out = { sites = 0, expected = 0, visited = 0, gaps = {}, different = {} }
+  local rounds = call.db:rows("SELECT * FROM inspect_round WHERE at <= ? AND (area = ? OR ? IS NULL)"
+    .. " AND from_day <= ? AND to_day >= ? ORDER BY id", q.as_of, q.area, q.area, q.to, q.from)
+  for _, round in ipairs(rounds) do
+    if sites[round.area] then
+      for _, p in ipairs(periods(round, q.from, q.to)) do
+        count_period(call, q, out, round, p, sites[round.area], units)
+      end
+    end
+  end
+  out.different = nil
   return out
 end
 

@@ -8,7 +8,6 @@ local span = require "inspect.span"
 
 local commands = {}
 
-local MAX_GAPS = 500
 local MAX_DAYS = 400
 
 local function check_period(call, from, to)
@@ -30,21 +29,46 @@ commands["inspect.coverage"] = {
     check_period(call, from, to)
     local c = coverage.count(call, { scope = call.scope, scope_end = call.scope_end, as_of = call.now, area = area,
       from = from, to = to })
-    for i = #c.gaps, MAX_GAPS + 1, -1 do c.gaps[i] = nil end
     return { area = area, sites = c.sites, expected = c.expected, visited = c.visited,
       bp = figure.bp(c.visited, c.expected), gaps = c.gaps }
   end,
 }
 
---- Add day to the last run of the same key when it follows, else begin a new run.
-local function extend(runs, last, key, unit, site, day)
+--- Add the days from..to to the last run of the same key when they follow it, else begin a new run.
+local function extend(runs, last, key, unit, site, from, to)
   local r = last[key]
-  if r and calendar.add(r.to, 1) == day then
-    r.to = day
+  if r and calendar.add(r.to, 1) == from then
+    r.to = to
     return
   end
-  last[key] = { unit = unit, site = site, from = day, to = day }
+  last[key] = { unit = unit, site = site, from = from, to = to }
   runs[#runs + 1] = last[key]
+end
+
+--- The days from..to cut into stretches { from, to, days } in which nobody's charge and nothing's being open changes.
+local function stretches(call, units, from, to)
+  local starts = { [from] = true }
+  for _, r in ipairs(call.db:rows("SELECT x.day FROM (SELECT from_day AS day FROM inspect_area_unit"
+      .. " UNION SELECT to_day FROM inspect_area_unit UNION SELECT from_day FROM inspect_charge"
+      .. " UNION SELECT to_day FROM inspect_charge UNION SELECT from_day FROM inspect_inspector"
+      .. " UNION SELECT to_day FROM inspect_inspector UNION SELECT from_day FROM inspect_site_span"
+      .. " UNION SELECT to_day FROM inspect_site_span) x WHERE x.day > ? AND x.day <= ?", from, to)) do
+    starts[r.day] = true
+  end
+  for _, spans in pairs(units) do
+    for _, s in ipairs(spans) do
+      if s.from_day > from and s.from_day <= to then starts[s.from_day] = true end
+      if s.to_day and s.to_day > from and s.to_day <= to then starts[s.to_day] = true end
+    end
+  end
+  local days, out = {}, {}
+  for day in pairs(starts) do days[#days + 1] = day end
+  table.sort(days)
+  for i, day in ipairs(days) do
+    local last = days[i + 1] and calendar.add(days[i + 1], -1) or to
+    out[i] = { from = day, to = last, days = calendar.diff(day, last) + 1 }
+  end
+  return out
 end
 
 commands["inspect.gaps"] = {
@@ -60,15 +84,17 @@ commands["inspect.gaps"] = {
       as_of = call.now }
     local units = coverage.units(call, q)
     local out, last = { unit_days = 0, site_days = 0, no_leader = {}, no_inspector = {} }, {}
-    for _, day in ipairs(calendar.range(from, to)) do
-      local leaders, inspectors = coverage.leaders(call, q, day), coverage.inspectors(call, q, day)
-      for _, u in ipairs(coverage.led_units(call, units, day)) do
-        out.unit_days = out.unit_days + 1
-        if leaders[u] ~= 1 then extend(out.no_leader, last, "unit/" .. u, u, nil, day) end
+    for _, t in ipairs(stretches(call, units, from, to)) do
+      local leaders, inspectors = coverage.leaders(call, q, t.from), coverage.inspectors(call, q, t.from)
+      for _, u in ipairs(coverage.led_units(call, units, t.from)) do
+        out.unit_days = out.unit_days + t.days
+        if leaders[u] ~= 1 then extend(out.no_leader, last, "unit/" .. u, u, nil, t.from, t.to) end
       end
-      for _, s in ipairs(coverage.open_sites(call, q, day, units)) do
-        out.site_days = out.site_days + 1
-        if inspectors[s.code] ~= 1 then extend(out.no_inspector, last, "site/" .. s.code, s.unit, s.code, day) end
+      for _, s in ipairs(coverage.open_sites(call, q, t.from, units)) do
+        out.site_days = out.site_days + t.days
+        if inspectors[s.code] ~= 1 then
+          extend(out.no_inspector, last, "site/" .. s.code, s.unit, s.code, t.from, t.to)
+        end
       end
     end
     out.ok = #out.no_leader == 0 and #out.no_inspector == 0
