@@ -106,6 +106,8 @@ static int run(struct call *call, char **words, int count, struct err *err)
     options.proto = call->proto;
     options.name = "muster-call";
     int rv = client_open(&options, &client, err);
+    if (rv == 0)
+        cell_use_hello(client_hello(client));
     if (rv == 0 && (call->json || call->proto == 2))
         rv = client_call(client, slices, count, &reply, err);
     else if (rv == 0)

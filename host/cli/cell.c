@@ -1,5 +1,6 @@
 #include "cli/cell.h"
 
+#include "base/clock.h"
 #include "cli/table.h"
 #include "wire/reader.h"
 #include "wire/render.h"
@@ -7,10 +8,13 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
-/* Money leaves the server as fen and instants as milliseconds, so that programs count exactly. People read yuan, and
- * the clock on their own wall: the zone is this machine's (TZ), not the server's. */
+/* Money leaves the server as fen and instants as milliseconds, so that programs count exactly. People read yuan, and the
+ * clock on the wall of the office: the zone is the server's, in which its days begin and end, not this machine's. */
+
+#define DAY_MS 86400000ll
+
+static int zone_min; /* one server per process of the command line */
 
 static const struct shape anything = {.type = SHAPE_ANY};
 
@@ -72,20 +76,35 @@ static void put_yuan(int64_t fen, struct buf *out)
 
 static void put_instant(int64_t ms, struct buf *out)
 {
-    time_t seconds = (time_t)(ms / 1000 - (ms % 1000 < 0));
-    struct tm tm;
-    char text[40];
-    if (localtime_r(&seconds, &tm) != NULL && tm.tm_year >= 1 - 1900 && tm.tm_year <= 9999 - 1900 &&
-        strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &tm) > 0)
-        buf_text(out, text);
-    else
+    const int64_t first = clock_days(1, 1, 2) * DAY_MS, last = clock_days(9999, 12, 31) * DAY_MS;
+    char text[36];
+    if (ms < first || ms >= last) {
         buf_int(out, ms);
+        return;
+    }
+    clock_format_instant(ms, zone_min, text);
+    text[10] = ' ';
+    buf_append(out, text, 19); /* without fraction and offset */
 }
 
 static bool peek(struct slice value, struct node *node)
 {
     struct reader r = {value};
     return reader_next(&r, node) == 1;
+}
+
+void cell_use_hello(struct slice hello)
+{
+    struct reader r = {hello};
+    struct node key, value;
+    if (reader_next(&r, &key) != 1 || key.type != NODE_MAP)
+        return;
+    while (reader_next(&r, &key) == 1 && peek(r.rest, &value)) {
+        if (slice_is(key.s, "zone_min") && value.type == NODE_INT)
+            zone_min = (int)value.i;
+        if (reader_skip(&r) != 0)
+            return;
+    }
 }
 
 static void put_int(int64_t i, const struct shape *shape, struct buf *out)

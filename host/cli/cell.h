@@ -1,5 +1,5 @@
-/* One value in one line, shown as its declared shape (plugin/declare.h) wants it: instants as civil time of this
- * machine's zone, money in yuan, truth as ✓ or –. Shapes may be NULL: nothing is declared, and numbers stay numbers. */
+/* One value in one line, shown as its declared shape (plugin/declare.h) wants it: instants as civil time of the
+ * server's zone, money in yuan, truth as ✓ or –. Shapes may be NULL: nothing is declared, and numbers stay numbers. */
 #ifndef MUSTER_CLI_CELL_H
 #define MUSTER_CLI_CELL_H
 
@@ -8,8 +8,11 @@
 
 /* For the manuals of the subcommands. */
 #define CELL_MANUAL                                                                                                     \
-    "Replies are shown for people: instants as civil time of this machine's zone (TZ=Asia/Shanghai chooses another),\n" \
+    "Replies are shown for people: instants as civil time of the server's zone,\n" \
     "amounts in yuan where the heading says so (commands take fen), ✓ and – for true and false. JSON is exact.\n"
+
+/* Take the zone from the server's reply to HELLO (zone_min); UTC before. */
+void cell_use_hello(struct slice hello);
 
 /* What is declared of the value under `key` of a map, and of the elements of an array. */
 const struct shape *cell_field(const struct shape *map, struct slice key);

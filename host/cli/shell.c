@@ -47,7 +47,10 @@ static int reach(struct err *err)
         return 0;
     struct client_options options = connect_options(&shell.connect);
     options.name = "muster-shell";
-    return client_open(&options, &shell.client, err);
+    int rv = client_open(&options, &shell.client, err);
+    if (rv == 0)
+        cell_use_hello(client_hello(shell.client));
+    return rv;
 }
 
 static void print(struct slice command, struct slice reply)

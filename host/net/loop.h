@@ -38,6 +38,7 @@ struct server {
     int port, handles;
 
     char *version;
+    int zone_min; /* of civil days, told in HELLO */
     struct tls_endpoint *tls;
     struct registry *registry;
     struct lanes *lanes;

@@ -267,6 +267,7 @@ static struct server *make(uv_loop_t *loop, const struct server_options *options
     struct server *s = mem_zalloc(sizeof(*s));
     s->loop = loop;
     s->version = mem_dup(options->version ? options->version : "0");
+    s->zone_min = options->lanes.zone_min;
     s->registry = registry_ref(options->registry);
     s->lines = options->lines;
     s->drain_ms = options->drain_ms ? options->drain_ms : 10000;

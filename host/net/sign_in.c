@@ -35,6 +35,7 @@ static void greet(struct conn *c, struct buf *reply)
     reply_array_open(&r);
     reply_close(&r);
     reply_key_cstr(&r, "user", c->identity ? c->identity->name : NULL);
+    reply_key_int(&r, "zone_min", c->server->zone_min);
     reply_close(&r);
     reply_finish(&r);
 }

@@ -33,13 +33,13 @@ grep -q '^ 2  two words  [0-9]' "$dir/out" || fail "the second row is not aligne
 run 0 notes.list --json limit=1
 grep -q '^\[{"id":1,"text":"你好","at":[0-9]*}\]$' "$dir/out" || fail "the JSON"
 
-# For people: instants as civil time of this machine's zone, money in yuan, truth as a mark. Programs get what the server sent.
+# For people: instants as civil time of the server's zone, money in yuan, truth as a mark. Programs get what the server sent.
 ms=$(sed 's/.*"at":\([0-9]*\).*/\1/' "$dir/out")
 for zone in CST-8 UTC0; do
+  run_at=$(TZ=CST-8 date -d "@$((ms / 1000))" '+%Y-%m-%d %H:%M:%S')
   export TZ=$zone
-  at=$(date -d "@$((ms / 1000))" '+%Y-%m-%d %H:%M:%S')
   run 0 notes.list limit=1
-  grep -q "^ 1  你好  $at\$" "$dir/out" || fail "the instant is not $at in $zone"
+  grep -q "^ 1  你好  $run_at\$" "$dir/out" || fail "the instant is not $run_at on a machine in $zone"
 done
 unset TZ
 run 0 notes.list --resp2 limit=1

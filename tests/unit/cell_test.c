@@ -131,7 +131,6 @@ int main(void)
         cmocka_unit_test(a_figure_in_fen_is_shown_in_yuan),
         cmocka_unit_test(a_reply_that_breaks_its_shape_is_shown_as_it_is),
     };
-    setenv("TZ", "CST-8", 1); /* POSIX's sign: eight hours east of Greenwich */
-    tzset();
+    cell_use_hello(SLICE("%2\r\n$6\r\nserver\r\n$6\r\nmuster\r\n$8\r\nzone_min\r\n:480\r\n"));
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
