@@ -1,13 +1,14 @@
 --- Thousands of random calls of every command, from several users with scopes apart from each other, pipelined over several
 --- connections. After it: no fault, no leak, a whole audit chain, sound books, the figures of the past as they were.
----   MUSTER_CALLS=n   how many calls (3,000)      MUSTER_SEED=n   another sequence (1)
+---   MUSTER_CALLS=n   how many calls (5,000)      MUSTER_SEED=n   another sequence (1)
 local random = require "random_calls.random"
 local house = require "random_calls.house"
 local values = require "random_calls.values"
 local compose = require "random_calls.compose"
 local judge = require "random_calls.judge"
+local apart = require "random_calls.apart"
 
-local CALLS = math.tointeger(os.getenv("MUSTER_CALLS") or "") or 3000
+local CALLS = math.tointeger(os.getenv("MUSTER_CALLS") or "") or 5000
 local SEED = math.tointeger(os.getenv("MUSTER_SEED") or "") or 1
 local PHASES, WINDOW = 6, 12 -- spans of business time; requests on their way
 local HOUR, DAY = 3600000, 86400000
@@ -19,14 +20,15 @@ local admin = muster.connect { name = "random-admin" }
 local problems, seen, stats, accepted, remembered = {}, {}, { calls = 0, ok = 0 }, 0, {}
 
 --- Kept once for each cause: the same text, or the same command.
-local function problem(why, words, value, err)
+local function problem(why, words, value, err, token)
   local cause = why .. (err and err.text or words and words[1] or "")
   if seen[cause] then return end
   seen[cause] = true
   local shown = {}
   for i, w in ipairs(words or {}) do shown[i] = #w > 300 and w:sub(1, 300) .. "…" or w end
   local got = err and tostring(err) or muster.json.encode(value == nil and muster.null or value)
-  problems[#problems + 1] = ("%s\n  sent %q\n  got  %s"):format(why, table.concat(shown, " "), got:sub(1, 600))
+  local at = math.max(1, (token and got:find(token, 1, true) or 1) - 200)
+  problems[#problems + 1] = ("%s\n  sent %q\n  got  %s"):format(why, table.concat(shown, " "), got:sub(at, at + 600))
   assert(#problems < 40, "too many problems:\n" .. table.concat(problems, "\n"))
 end
 
@@ -117,8 +119,8 @@ end
 
 local function settle(call, value, err)
   stats.calls = stats.calls + 1
-  local why = judge.outcome(call, value, err)
-  if why then problem(why .. " (" .. call.user.name .. ")", call.words, value, err) end
+  local why, token = judge.outcome(call, value, err)
+  if why then problem(why .. " (" .. call.user.name .. ")", call.words, value, err, token) end
   if err then
     stats[err.code] = (stats[err.code] or 0) + 1
     return
@@ -166,7 +168,7 @@ end
 local function draw(commands, ctx)
   for _ = 1, 20 do
     local command = rng:pick(commands)
-    local share = SHARE[command.name] or MADE[command.name] and 100 or command.write and 50 or 30
+    local share = SHARE[command.name] or MADE[command.name] and 100 or 50
     if rng:chance(ctx.wild and 100 or share) and (sensible(command, ctx.part) or rng:chance(10)) then return command end
   end
   return commands[1]
@@ -281,6 +283,23 @@ local function check_reads(commands, users, clock)
   if log_of_database() ~= before then problem("reading has changed the database", { "only read commands" }) end
 end
 
+local function check_apart(commands, users, clock)
+  local north, south = users[1], users[2]
+  for _, pair in ipairs { { north, south }, { south, north } } do
+    local reader, writer = pair[1], pair[2]
+    reader.calls, writer.calls = {}, {}
+    apart.check(commands, reader, writer, {
+      ask = function(reads, user) return one_call(reads, user, clock) end,
+      act = function(writes, user) wave(writes, { user }, clock) end,
+      judge = settle,
+      changed = function(words, before, after)
+        problem(("%s has changed what %s reads; it was %s"):format(writer.name, reader.name, before:sub(1, 600)), words,
+          after)
+      end,
+    })
+  end
+end
+
 -- The play.
 
 --- Business time moves on with `clock.share`, 0 to 1, never past the phase; two instants may be out of order by an hour.
@@ -326,6 +345,7 @@ local samples = {}
 for phase = 1, PHASES do
   local from = EPOCH + (phase - 1) * STEP
   local clock = clock_of(from)
+  for _, user in ipairs(users) do user.calls = {} end -- an old call sent again would write into the past
   for i = 1, waves do
     clock.share = i / waves
     wave(commands, users, clock)
@@ -334,6 +354,7 @@ for phase = 1, PHASES do
   take_samples(from, samples)
 end
 check_samples(samples)
+check_apart(commands, users, clock_of(EPOCH + PHASES * STEP))
 local wild = wild_clock()
 for _ = 1, waves do wave(commands, users, wild) end
 local funds = check_books()

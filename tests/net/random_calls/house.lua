@@ -3,7 +3,7 @@
 --- Two halves, north and south, know nothing of each other; a third part, the top, belongs to neither. Every code and
 --- every name begins with the mark of its part (QN, QS, QT), so that a reply to somebody of the north in which QS stands,
 --- and which he has not sent himself, is a leak.
-local house = { PARTS = { "N", "S", "T" } }
+local house = { PARTS = { "N", "S", "T" }, rounds = {} } -- rounds: of each part the one planned at the start
 
 local DAY_ONE = "2020-01-01"
 local NAMES = { "古丽米热·艾力", "阿依古丽·玉山", "王示例", "李示例" }
@@ -78,6 +78,7 @@ local function part_of(c, part)
   local round = c:call("inspect.round.plan", { area = mark .. "-A", from = "2020-01-02", to = "2020-12-01",
     checklist = "EPI", at = house.start })
   house.add(part, "round", round.round)
+  house.rounds[part] = round.round
 end
 
 local function user(c, name, lang, grants)

@@ -48,7 +48,7 @@ end
 
 judge.names = "古丽米热艾力阿依玉山王李示例支部捐款片区点位单位州局共同检查表日历五个一体温通风走访问题作废字长"
 
---- Names the property that this outcome breaks, or nil. `call`: { words, part, lang }.
+--- Names the property that this outcome breaks and the text that does it, or nil. `call`: { words, part, lang }.
 function judge.outcome(call, value, err)
   local sent = table.concat(call.words, " ")
   if err and err.connection then return "the connection was closed" end
@@ -58,7 +58,7 @@ function judge.outcome(call, value, err)
     return "not in the language " .. call.lang
   end
   local found = call.part and not OPEN[call.words[1]] and leak(call.part, sent, err and error_texts(err) or value)
-  if found then return "a leak of " .. found end
+  if found then return "a leak of " .. found, found end
 end
 
 return judge

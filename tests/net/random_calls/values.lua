@@ -69,9 +69,11 @@ local function part_inside(ctx)
 end
 
 local function sync_item(ctx)
-  local rng = ctx.rng
-  return { id = ("Q%s-dev-%d"):format(ctx.part, rng:upto(300)), site = house.some(rng, part_inside(ctx), "site"),
-    round = house.some(rng, part_inside(ctx), "round"), at = ctx.instant(), checklist = "EPI", ver = 1,
+  local rng, part = ctx.rng, part_inside(ctx)
+  local site, round = "Q" .. part .. "-P" .. rng:upto(2), house.rounds[part]
+  if rng:chance(30) then site, round = house.some(rng, part, "site"), house.some(rng, part, "round") end
+  return { id = ("Q%s-dev-%d"):format(ctx.part, rng:upto(300)), site = site, round = round,
+    at = ctx.day() .. "T09:00:00+08:00", checklist = "EPI", ver = 1,
     state = rng:chance(20) and "draft" or "submitted",
     answers = { { item = "T1", ok = rng:chance(50), text = "Q" .. ctx.part .. "体温" }, { item = "R1", ok = true } } }
 end
@@ -135,6 +137,7 @@ local function words(ctx, arg)
     return (("%016x"):format(rng:upto(1 << 30))):rep(4)
   end
   if arg.name == "phone_masked" then return "138****0000" end
+  if arg.name == "q" then return rng:pick { "Q", "示例", "古丽", "·", "单位", "glmr" } end
   if arg.name == "pinyin" then return "glmr" end
   if arg.name == "methods" and ctx.command:find("^user") then return "token" end
   if arg.name == "language" then return "en" end
@@ -205,7 +208,10 @@ function values.edge(ctx, arg)
     if arg.kind == "int" or arg.kind == "fen" then return tostring(arg.high + ctx.rng:between(-1, 1)) end
     if arg.high <= 4000 then return ("长"):rep(arg.high + ctx.rng:between(-1, 1)) end
   end
-  return ctx.rng:pick(list)
+  local value = ctx.rng:pick(list)
+  -- What may become a code keeps the mark, or the administrator would meet it in two parts.
+  if arg.name == "code" and value:find("^[%w-]+$") and #value < 16 then return mark(ctx.command, ctx.part) .. value end
+  return value
 end
 
 return values
