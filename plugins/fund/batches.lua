@@ -27,13 +27,14 @@ end
 
 --- What is recorded under a key. All its gifts must be of units in the caller's scope.
 local function recorded(call, key, fund, grp, day, route)
-  local rows = call.db:rows([[SELECT g.unit, m.path, count(*) AS n, sum(g.amount_fen) AS fen FROM fund_gift g
-    JOIN muster_unit m ON m.code = g.unit
+  local rows = call.db:rows([[SELECT g.unit, m.path, count(*) AS n, sum(g.amount_fen) AS fen, max(g.at) AS at
+    FROM fund_gift g JOIN muster_unit m ON m.code = g.unit
     WHERE g.fund = ? AND g.grp = ? AND g.on_day = ? AND g.route = ? AND g.state = 'received'
     GROUP BY g.unit, m.path ORDER BY g.unit]], fund, grp, day, route)
   local count, sum = 0, 0
   for _, row in ipairs(rows) do
     if not common.sees(call, row.path) then common.unknown(call, "batch", key) end
+    common.check_time(call, row.at, key)
     count, sum = count + row.n, sum + row.fen
   end
   if count == 0 then common.unknown(call, "batch", key) end
@@ -100,7 +101,8 @@ commands["fund.batch.list"] = {
 --- One closed batch whose unit is in the caller's scope.
 local function need_batch(call, no)
   local batch = call.db:row([[SELECT b.no, b.fund, b.grp, b.unit, b.day, b.route, b.count, b.sum_fen, b.refunded_fen,
-    b.remittance, b.state, b.rev, m.path FROM fund_batch b JOIN muster_unit m ON m.code = b.unit WHERE b.no = ?]], no)
+    b.remittance, b.state, b.at, b.rev, m.path
+    FROM fund_batch b JOIN muster_unit m ON m.code = b.unit WHERE b.no = ?]], no)
   if not batch or not common.sees(call, batch.path) then common.unknown(call, "batch", no) end
   return batch
 end
@@ -143,6 +145,7 @@ local function check_batches(call, numbers, route)
   for _, no in ipairs(numbers) do
     local batch = need_batch(call, no)
     machines.batch:check(call, batch, "remit")
+    common.check_time(call, batch.at, no)
     if seen[no] or batch.fund ~= (list[1] or batch).fund then
       call:fail("ARG", { rule = "fund.one_fund", arg = "batches" }, "batches must be of one fund, each named once")
     end
@@ -183,12 +186,13 @@ commands["fund.confirm"] = {
   mode = "write", args = { "remittance:text(40)", "ref:text(100)?", "rev:int(1..)?" }, returns = REMITTANCE,
   summary = { en = "The receiver has confirmed a remittance.", ["zh-CN"] = "确认上缴到账" },
   run = function(call, no, ref, rev)
-    local row = call.db:row("SELECT no, fund, sum_fen, state, rev FROM fund_remittance WHERE no = ?", no)
+    local row = call.db:row("SELECT no, fund, sum_fen, state, at, rev FROM fund_remittance WHERE no = ?", no)
     local outside = call.db:value([[SELECT count(*) FROM fund_batch b JOIN muster_unit m ON m.code = b.unit
       WHERE b.remittance = ? AND NOT (m.path >= ? AND m.path < ?)]], no, call.scope, call.scope_end)
     if not row or outside > 0 then common.unknown(call, "remittance", no) end
     common.check_rev(call, row, rev)
     local state = machines.remittance:check(call, row, "confirm")
+    common.check_time(call, row.at, no)
     call.db:run([[UPDATE fund_remittance SET state = ?, ref = coalesce(?, ref), confirmed_at = ?, rev = rev + 1
       WHERE no = ?]], state, ref, call.now, no)
     call.db:run("UPDATE fund_batch SET state = 'confirmed', rev = rev + 1 WHERE remittance = ?", no)

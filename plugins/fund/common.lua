@@ -26,6 +26,14 @@ function common.check_rev(call, row, rev)
   end
 end
 
+--- Nothing happens to a record before it was made: `at` is when that was, `what` its number.
+function common.check_time(call, at, what)
+  if call.now < at then
+    call:fail("CONFLICT", { rule = "fund.time_order", arg = "at" },
+      "%s was recorded later than the time given; check at", what)
+  end
+end
+
 local FUND = [[SELECT f.code, f.kind, f.name, f.unit, f.opens, f.closes, f.large_fen, f.route_large, f.route_rest,
   f.publicise, f.methods, f.min_fen, f.quota_fen, f.state, f.rev, m.path
   FROM fund_fund f JOIN muster_unit m ON m.code = f.unit WHERE f.code = ?]]
@@ -48,7 +56,7 @@ end
 
 local GIFT = [[SELECT g.id, g.no, g.fund, g.donor, g.donor_key, g.donor_name, g.donor_class, g.anonymous, g.branch,
   g.unit, g.grp, g.amount_fen, g.refunded_fen, g.on_day, g.pledged_on, g.route, g.large, g.note, g.state, g.batch,
-  g.receipt, g.reason, g.rev, m.path FROM fund_gift g JOIN muster_unit m ON m.code = g.unit WHERE g.no = ?]]
+  g.receipt, g.reason, g.at, g.rev, m.path FROM fund_gift g JOIN muster_unit m ON m.code = g.unit WHERE g.no = ?]]
 
 --- One gift by its number, of a unit in the caller's scope.
 function common.gift(call, no)

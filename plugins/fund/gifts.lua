@@ -196,6 +196,7 @@ commands["fund.receive"] = {
   run = function(call, no, lines, method, ref, on, rev)
     local gift = need_gift(call, no)
     common.check_rev(call, gift, rev)
+    common.check_time(call, gift.at, no)
     gift.state = machines.gift:check(call, gift, "receive")
     local fund = common.fund(call, gift.fund)
     gift.on_day = on or call.today
@@ -217,6 +218,7 @@ commands["fund.void"] = {
   run = function(call, no, reason, rev)
     local gift = need_gift(call, no)
     common.check_rev(call, gift, rev)
+    common.check_time(call, gift.at, no)
     local state = machines.gift:check(call, gift, "void", { reason = reason })
     call.db:run("UPDATE fund_gift SET state = ?, reason = ?, rev = rev + 1 WHERE id = ?", state, reason, gift.id)
     if gift.state == "received" then
@@ -235,6 +237,7 @@ commands["fund.refund"] = {
   run = function(call, no, amount, reason, on, method, rev)
     local gift, day = need_gift(call, no), on or call.today
     common.check_rev(call, gift, rev)
+    common.check_time(call, gift.at, no)
     if gift.state == "receipted" then
       call:fail("STATE", { rule = "fund.receipted", state = gift.state, allowed = "fund.receipt.void" },
         "receipt %s must be voided (fund.receipt.void) before gift %s is paid back", gift.receipt, no)
@@ -249,6 +252,7 @@ commands["fund.refund"] = {
       call:fail("ARG", { rule = "fund.refund_day", arg = "on" }, "a refund is dated from %s to %s, not %s", gift.on_day,
         call.today, day)
     end
+    common.check_time(call, call.db:value("SELECT at FROM fund_batch WHERE no = ?", gift.batch), gift.batch)
     method = method or call.db:value("SELECT method FROM fund_payline WHERE gift = ? ORDER BY id LIMIT 1", gift.id)
     call.db:run([[INSERT INTO fund_refund (gift, amount_fen, reason, method, on_day, user, at)
       VALUES (?, ?, ?, ?, ?, ?, ?)]], gift.id, amount, reason, method, day, call.user, call.now)

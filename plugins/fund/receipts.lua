@@ -41,11 +41,13 @@ end
 
 --- Only money that has arrived is receipted; what went to the centre is receipted by the centre.
 local function check_issue(call, gift, ref)
-  local batch = gift.batch and call.db:value("SELECT state FROM fund_batch WHERE no = ?", gift.batch)
-  if gift.state == "remitted" and batch ~= "confirmed" then
+  local confirmed = call.db:value([[SELECT r.confirmed_at FROM fund_batch b
+    JOIN fund_remittance r ON r.no = b.remittance WHERE b.no = ?]], gift.batch)
+  if not confirmed then
     call:fail("STATE", { rule = "fund.not_confirmed", state = gift.state, allowed = "fund.confirm" },
       "gift %s was sent on but its arrival is not confirmed; fund.confirm comes first", gift.no)
   end
+  common.check_time(call, confirmed, gift.no)
   if gift.route == "centre" and not ref then
     call:fail("POLICY", { rule = "fund.centre_receipt", arg = "ref" },
       "gift %s went to the centre, which issues the receipt: give its number as ref", gift.no)
@@ -78,6 +80,7 @@ commands["fund.receipt.void"] = {
   run = function(call, no, reason, rev)
     local row = need_receipt(call, no)
     common.check_rev(call, row, rev)
+    common.check_time(call, row.at, no)
     local state = machines.receipt:check(call, row, "void", { reason = reason })
     local gift = common.gift(call, row.gift)
     set_gift(call, gift.id, machines.gift:check(call, gift, "receipt_void"), nil)

@@ -157,20 +157,22 @@ commands["fund.check"] = {
     r.branches_fen = sum_of(db:rows(TOTALS.branch, code, last, "9999-12-31", "/", "0"))
     r.days_fen = sum_of(db:rows(TOTALS.day, code, last, "9999-12-31", "/", "0"))
     local problems = {}
-    local function expect(ok, text) if not ok then problems[#problems + 1] = text end end
-    expect(r.debit_fen == r.credit_fen, "debits and credits differ")
-    expect(r.income_fen == r.gifts_fen, "the journal and the gifts differ")
-    expect(r.branches_fen == r.gifts_fen, "the branch totals and the gifts differ")
-    expect(r.days_fen == r.gifts_fen, "the day totals and the gifts differ")
-    expect(r.batches_fen + r.open_fen == r.gifts_fen, "batches with open gifts and all gifts differ")
-    expect(r.held_fen == r.open_fen + b.waiting_fen, "the money held and what should be held differ")
+    local function expect(ok, en, zh) if not ok then problems[#problems + 1] = call.lang == "en" and en or zh end end
+    expect(r.debit_fen == r.credit_fen, "debits and credits differ", "借贷不平")
+    expect(r.income_fen == r.gifts_fen, "the journal and the gifts differ", "分录与捐款不符")
+    expect(r.branches_fen == r.gifts_fen, "the branch totals and the gifts differ", "支部合计与捐款不符")
+    expect(r.days_fen == r.gifts_fen, "the day totals and the gifts differ", "按日合计与捐款不符")
+    expect(r.batches_fen + r.open_fen == r.gifts_fen, "batches with open gifts and all gifts differ",
+      "批次加未入批捐款与捐款总额不符")
+    expect(r.held_fen == r.open_fen + b.waiting_fen, "the money held and what should be held differ",
+      "在库款与应存款不符")
     for _, year in ipairs(holes(call, code,
       "SELECT year, count(*) AS n, max(seq) AS top FROM fund_gift WHERE fund = ? GROUP BY year")) do
-      expect(false, "gift numbers of " .. year .. " have holes")
+      expect(false, "gift numbers of " .. year .. " have holes", year .. " 年捐款编号有缺号")
     end
     for _, year in ipairs(holes(call, code,
       "SELECT year, count(*) AS n, max(seq) AS top FROM fund_receipt WHERE fund = ? GROUP BY year")) do
-      expect(false, "receipt numbers of " .. year .. " have holes")
+      expect(false, "receipt numbers of " .. year .. " have holes", year .. " 年收据编号有缺号")
     end
     r.ok, r.problems = #problems == 0, problems
     return r

@@ -8,6 +8,7 @@ return {
   ["%s %s is not within your scope"] = "%s %s 不在您的权限范围内",
   ["there is no %s %s"] = "没有 %s %s",
   ["this record is at revision %d, you sent %d; read it again"] = "本记录已是第 %d 版，您提交的是第 %d 版，请重新读取",
+  ["%s was recorded later than the time given; check at"] = "%s 的登记时间晚于所给时间，请核对 at",
   ["%s must be 1 to 20 letters, digits or hyphens"] = "%s 须为 1 至 20 个字母、数字或连字符",
   ["the code %s is taken"] = "代码 %s 已被占用",
   -- funds
