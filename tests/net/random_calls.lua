@@ -35,7 +35,7 @@ end
 -- What there is to call.
 
 local function read_commands()
-  local list, figures, settings, names = {}, {}, {}, {}
+  local list, figures, names = {}, {}, {}
   for name, doc in pairs(admin:words { "COMMAND", "DOCS" }) do
     if doc.mode then
       local args = {}
@@ -45,10 +45,12 @@ local function read_commands()
     end
   end
   table.sort(list, function(a, b) return a.name < b.name end)
+  for _, command in ipairs(list) do
+    if command.name == "setting.set" then list.setting = command end
+  end
   table.sort(names)
   for _, f in ipairs(admin:call("figure.list")) do figures[#figures + 1] = f.name end
-  for _, s in ipairs(admin:call("setting.list")) do settings[#settings + 1] = s.name end
-  house.pool.all.command, house.pool.all.figure, house.pool.all.setting = names, figures, settings
+  house.pool.all.command, house.pool.all.figure, house.pool.all.settings = names, figures, admin:call("setting.list")
   house.pool.all.item = { "visit", "card", "letter", "package", "problem" }
   house.pool.all.plugin = { "org", "fund", "inspect", "fiveones", "notes", "echo", "muster" }
   return list
@@ -168,6 +170,7 @@ end
 local function draw(commands, ctx)
   for _ = 1, 20 do
     local command = rng:pick(commands)
+    if ctx.wild and commands.setting and not ctx.user.part and rng:chance(8) then command = commands.setting end
     local share = SHARE[command.name] or MADE[command.name] and 100 or 50
     if rng:chance(ctx.wild and 100 or share) and (sensible(command, ctx.part) or rng:chance(10)) then return command end
   end

@@ -35,6 +35,17 @@ local function batch_facts(ctx, words)
   end
 end
 
+local SETTINGS = { "0", "1", "-1", "9007199254740991", "x", ",", "1,2,3", "8,9", "10:00-14:00", "14:00-10:00", "99:99-00:00",
+  "10:00", "prefecture", "prefecture,county,office,branch,station,center,partner,facility", "true", "Asia/Shanghai" }
+
+--- A setting that exists, with a value that it may or may not take.
+local function setting(ctx, words)
+  local found = ctx.command == "setting.set" and ctx.rng:pick(house.pool.all.settings)
+  if not found then return end
+  words[1], words[2] = "plugin=" .. found.plugin, "name=" .. found.name
+  words[3] = ctx.rng:chance(70) and "value=" .. ctx.rng:pick(SETTINGS) or nil
+end
+
 local function reserved(ctx, words, write)
   local rng = ctx.rng
   if rng:chance(40) then
@@ -83,6 +94,7 @@ function compose.call(ctx, command)
     end
   end
   if rng:chance(85) then batch_facts(ctx, words) end
+  if dice > 25 then setting(ctx, words) end
   reserved(ctx, words, command.write)
   if dice > 25 and dice <= 32 then disturb(ctx, words) end
   table.insert(words, 1, command.name)

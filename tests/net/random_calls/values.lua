@@ -36,7 +36,7 @@ local SPECIAL = {
   ["fiveones.item.done"] = ITEM, ["fiveones.item.schedule"] = ITEM, ["fiveones.item.waive"] = ITEM,
   ["fund.receive"] = { gift = "pledged" }, ["fund.void"] = { gift = "received" }, ["fund.refund"] = { gift = "batched" },
   ["fund.receipt.issue"] = { gift = "remitted" }, ["fund.remit"] = { batches = "closed_batch" },
-  ["role.define"] = { name = "role" }, ["setting.set"] = { name = "setting" }, ["figure.get"] = { name = "figure" },
+  ["role.define"] = { name = "role" }, ["figure.get"] = { name = "figure" },
 }
 
 --- The kind of existing thing that the argument of the command names, or nil. In `part` a thing is preferred that is in
@@ -210,7 +210,9 @@ function values.edge(ctx, arg)
   end
   local value = ctx.rng:pick(list)
   -- What may become a code keeps the mark, or the administrator would meet it in two parts.
-  if arg.name == "code" and value:find("^[%w-]+$") and #value < 16 then return mark(ctx.command, ctx.part) .. value end
+  if arg.name == "code" and value:find("^[%w-]+$") and #value <= 20 then
+    return (mark(ctx.command, ctx.part) .. value):sub(1, 20)
+  end
   return value
 end
 
