@@ -148,14 +148,16 @@ static void wake(void *arg)
     assert_int_equal(write(w->wake, &one, sizeof(one)), sizeof(one));
 }
 
-/* Put the rest of a run again, as a connection would; its replies gather. */
-static void put_rest(struct world *w, struct run *run)
+/* Put the rest of a run again, as a connection would; its replies gather. False: refused, and answered so. */
+static bool put_rest(struct world *w, struct run *run)
 {
     run->first = run->done;
-    int rv = lanes_put(w->lanes, run);
+    if (lanes_put(w->lanes, run) == 0)
+        return true;
     const struct err err = {.code = ERR_BUSY, .rule = "put"};
-    for (; rv != 0 && run->done < run->nrequests; run->done++)
+    for (; run->done < run->nrequests; run->done++)
         reply_error(&run->out, &err);
+    return false;
 }
 
 /* The next finished run. */
@@ -166,8 +168,7 @@ static struct run *take(struct world *w)
         if (lanes_take(w->lanes, &run, 1) == 1) {
             if (run->kind != RUN_COMMANDS || run->done == run->nrequests)
                 return run;
-            put_rest(w, run);
-            if (run->done == run->nrequests)
+            if (!put_rest(w, run))
                 return run;
             continue;
         }
