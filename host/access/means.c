@@ -85,7 +85,7 @@ int user_token_revoke(struct store *s, const struct user *user, struct slice lab
     if (rv == 0 && changes == 0)
         rv = err_rule(err, ERR_NOTFOUND, "user.label", "label", "the user has no token %.*s",
                       (int)(label.len > 100 ? 100 : label.len), label.data ? label.data : "");
-    return rv;
+    return rv ? rv : user_keep_admin(s, user, err);
 }
 
 /* -- certificates -- */
@@ -142,27 +142,6 @@ int user_cert(struct store *s, const struct user *user, struct slice fingerprint
                      err);
 }
 
-/* How many ways to sign in has the user left, those its methods do not allow left aside? */
-static int count_means(struct store *s, const struct user *user, int64_t *out, struct err *err)
-{
-    struct value args[] = {value_int(user->id), value_int((user->methods & METHOD_CERT) != 0),
-                           value_int(user->id), value_int((user->methods & METHOD_TOKEN) != 0),
-                           value_int(user->id), value_int((user->methods & METHOD_PASSWORD) != 0)},
-                 found;
-    struct buf keep = {0};
-    int rv =
-        store_value(s, NULL,
-                    SLICE("SELECT (SELECT count(*) FROM muster_cert WHERE user_id = ? AND ? = 1"
-                          " AND revoked_at IS NULL)"
-                          " + (SELECT count(*) FROM muster_token WHERE user_id = ? AND ? = 1 AND revoked_at IS NULL)"
-                          " + (SELECT count(*) FROM muster_user WHERE id = ? AND ? = 1"
-                          " AND password_hash IS NOT NULL)"),
-                    args, 6, &found, &keep, err);
-    buf_close(&keep);
-    *out = found.i;
-    return rv < 0 ? rv : 0;
-}
-
 int user_cert_revoke(struct store *s, const struct user *user, struct slice fingerprint, int64_t now_ms,
                      struct err *err)
 {
@@ -171,7 +150,7 @@ int user_cert_revoke(struct store *s, const struct user *user, struct slice fing
     if (rv)
         return rv;
     struct value args[] = {value_int(now_ms), value_int(user->id), value_cstr(normal)};
-    int64_t changes = 0, left = 0;
+    int64_t changes = 0;
     rv = store_exec(s, NULL,
                     SLICE("UPDATE muster_cert SET revoked_at = ? WHERE user_id = ? AND fingerprint = ?"
                           " AND revoked_at IS NULL"),
@@ -179,11 +158,5 @@ int user_cert_revoke(struct store *s, const struct user *user, struct slice fing
     if (rv == 0 && changes == 0)
         rv =
             err_rule(err, ERR_NOTFOUND, "user.fingerprint", "fingerprint", "no such certificate is bound to this user");
-    if (rv == 0 && user->admin)
-        rv = count_means(s, user, &left, err);
-    /* The command fails with this, and the change above goes with it. */
-    if (rv == 0 && user->admin && left == 0)
-        rv = err_rule(err, ERR_POLICY, "access.last_means", "fingerprint",
-                      "an administrator must keep a way to sign in; bind another certificate first");
-    return rv;
+    return rv ? rv : user_keep_admin(s, user, err);
 }

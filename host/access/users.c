@@ -133,47 +133,49 @@ int user_change(struct store *s, const struct user *user, const struct user_fiel
         return rv;
     struct value args[] = {text_or_null(fields->person), text_or_null(fields->lang), value_cstr(methods_text(methods)),
                            value_int(user->id)};
-    return store_run(s,
-                     "UPDATE muster_user SET person = coalesce(?, person), lang = coalesce(?, lang), methods = ?"
-                     " WHERE id = ?",
-                     args, 4, err);
+    rv = store_run(s,
+                   "UPDATE muster_user SET person = coalesce(?, person), lang = coalesce(?, lang), methods = ?"
+                   " WHERE id = ?",
+                   args, 4, err);
+    return rv ? rv : user_keep_admin(s, user, err);
 }
 
-/* Refuse what would leave the server without an administrator. */
-static int keep_an_admin(struct store *s, const struct user *user, struct err *err)
+/* After a change: the command that made it fails with this, and so the change goes. */
+int user_keep_admin(struct store *s, const struct user *user, struct err *err)
 {
     if (!user->admin || user->disabled)
         return 0;
-    struct value arg = value_int(user->id), found;
+    struct value found;
     struct buf keep = {0};
     int rv =
-        store_value(s, NULL, SLICE("SELECT 1 FROM muster_user WHERE admin = 1 AND disabled = 0 AND id <> ? LIMIT 1"),
-                    &arg, 1, &found, &keep, err);
+        store_value(s, NULL,
+                    SLICE("SELECT 1 FROM muster_user u WHERE admin = 1 AND disabled = 0 AND ("
+                          "methods LIKE '%password%' AND password_hash IS NOT NULL"
+                          " OR methods LIKE '%cert%' AND EXISTS"
+                          " (SELECT 1 FROM muster_cert k WHERE k.user_id = u.id AND k.revoked_at IS NULL)"
+                          " OR methods LIKE '%token%' AND EXISTS"
+                          " (SELECT 1 FROM muster_token t WHERE t.user_id = u.id AND t.revoked_at IS NULL)) LIMIT 1"),
+                    NULL, 0, &found, &keep, err);
     buf_close(&keep);
-    if (rv < 0)
-        return rv;
     if (rv == 0)
-        return err_rule(err, ERR_POLICY, "access.last_admin", "name",
-                        "this is the last administrator; make another one first (role.grant role=administrator)");
-    return 0;
+        return err_rule(err, ERR_POLICY, "access.last_admin", NULL,
+                        "no administrator who can sign in would be left; make another one first (role.grant "
+                        "role=administrator)");
+    return rv < 0 ? rv : 0;
 }
 
 int user_disable(struct store *s, const struct user *user, bool disabled, struct err *err)
 {
-    int rv = disabled ? keep_an_admin(s, user, err) : 0;
-    if (rv)
-        return rv;
     struct value args[] = {value_int(disabled), value_int(user->id)};
-    return store_run(s, "UPDATE muster_user SET disabled = ? WHERE id = ?", args, 2, err);
+    int rv = store_run(s, "UPDATE muster_user SET disabled = ? WHERE id = ?", args, 2, err);
+    return rv ? rv : user_keep_admin(s, user, err);
 }
 
 int user_set_admin(struct store *s, const struct user *user, bool admin, struct err *err)
 {
-    int rv = admin ? 0 : keep_an_admin(s, user, err);
-    if (rv)
-        return rv;
     struct value args[] = {value_int(admin), value_int(user->id)};
-    return store_run(s, "UPDATE muster_user SET admin = ? WHERE id = ?", args, 2, err);
+    int rv = store_run(s, "UPDATE muster_user SET admin = ? WHERE id = ?", args, 2, err);
+    return rv ? rv : user_keep_admin(s, user, err);
 }
 
 int user_password(struct store *s, const struct user *user, struct slice password, struct err *err)

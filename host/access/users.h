@@ -25,11 +25,12 @@ struct user_fields {
 /* 0, or ERR_ARG (rule "user.name", "user.methods", "user.lang"), ERR_CONFLICT (rule "user.exists"). */
 int user_add(struct store *s, struct slice name, const struct user_fields *fields, bool admin, int64_t now_ms,
              int64_t *id, struct err *err);
+/* What follows is refused (ERR_POLICY, rule "access.last_admin") when no administrator would be left who is not
+ * disabled and has something to sign in with; the change is made by then, and goes with its command. */
 /* Change the fields given; empty ones stay. */
 int user_change(struct store *s, const struct user *user, const struct user_fields *fields, struct err *err);
-/* ERR_POLICY (rule "access.last_admin") for the last administrator who is not disabled. */
 int user_disable(struct store *s, const struct user *user, bool disabled, struct err *err);
-/* Make a user administrator, or end it: ERR_POLICY (rule "access.last_admin"). */
+/* Make a user administrator, or end it. */
 int user_set_admin(struct store *s, const struct user *user, bool admin, struct err *err);
 /* ERR_STATE (rule "user.method") when the user may not sign in with passwords. */
 int user_password(struct store *s, const struct user *user, struct slice password, struct err *err);
@@ -51,6 +52,8 @@ int user_cert_revoke(struct store *s, const struct user *user, struct slice fing
 int user_list(struct store *s, struct slice after, int limit, struct reply *reply, struct err *err);
 
 /* -- for this folder -- */
+/* To be called after a change that may have left the server without an administrator: 0 or ERR_POLICY. */
+int user_keep_admin(struct store *s, const struct user *user, struct err *err);
 /* Lower-case hex without colons. ERR_ARG (rule "user.fingerprint"). */
 int fingerprint_normal(struct slice text, char out[65], struct err *err);
 bool token_shaped(struct slice text);
