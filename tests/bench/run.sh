@@ -19,6 +19,11 @@ redis-server --port 0 --tls-port "$redis_port" --bind 127.0.0.1 --dir "$dir/redi
 redis_pid=$!
 trap 'kill $muster_pid $redis_pid 2>/dev/null || true; wait $muster_pid $redis_pid 2>/dev/null || true' EXIT
 trap 'exit 130' INT TERM
+tries=0
+until redis-cli --tls --cacert "$dir/data/ca.pem" -p "$redis_port" PING >/dev/null 2>&1; do
+  tries=$((tries + 1)); [ $tries -lt 200 ] || { tail -5 "$dir/redis.log" >&2; exit 1; }
+  sleep 0.05
+done
 
 MUSTER=$muster MUSTER_PID=$muster_pid REDIS_PID=$redis_pid REDIS_PORT=$redis_port BENCH_DIR=$dir LOAD=$build/bench_load MUSTER_PORT=$port \
   "$muster" play --data "$dir/data" --port "$port" tests/bench/bench.lua -- "$@"

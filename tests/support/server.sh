@@ -12,7 +12,8 @@ server_alive() {
 server_start() {
   server_log=$1 server_program=$2
   shift 2
-  server_skip=$(wc -l <"$server_log" 2>/dev/null || echo 0) # what earlier servers wrote there
+  [ -f "$server_log" ] || : >"$server_log"
+  server_skip=$(wc -l <"$server_log") # what earlier servers wrote there
   "$server_program" serve "$@" >>"$server_log" 2>&1 &
   server=$!
   server_tries=0
