@@ -43,7 +43,7 @@ function case.rev(call, row, rev)
 end
 
 --- A case may not be written to before its latest event, nor in the future of nothing: its journal stays in order.
-local function in_order(call, row)
+function case.in_order(call, row)
   if call.now < row.last_at then
     call:fail("CONFLICT", { rule = "fiveones.time_order", arg = "case", state = row.state },
       "case %s already has an event later than the time given", row.no)
@@ -61,7 +61,7 @@ function case.opened(call, row) log_event(call, row, "open", "open") end
 
 --- Take a step of the case's own machine.
 function case.step(call, row, name, note)
-  in_order(call, row)
+  case.in_order(call, row)
   local to = case.LIFE:check(call, row, name, { reason = note })
   log_event(call, row, name, to, note)
   row.state, row.last_at, row.rev = to, call.now, row.rev + 1
@@ -76,7 +76,7 @@ function case.work(call, no)
     call:fail("STATE", { rule = "fiveones.not_active", arg = "case", state = row.state, allowed = possible },
       "case %s is %s and cannot be worked on; possible for the case: %s", no, row.state, possible)
   end
-  in_order(call, row)
+  case.in_order(call, row)
   if row.state == "open" then case.step(call, row, "start") end
   return row
 end
@@ -107,9 +107,10 @@ end
 --- Items in order, each with its due day and whether it is overdue today. Deadlines are computed, never stored.
 function case.items(call, row)
   local pause, out = suspended_days(call, row, call.today), {}
-  for i,
-    item in ipairs(call.db:rows("SELECT kind, label, required, sla_days, state, mode, scheduled_on, done_on, reason,"
-      .. " approver FROM fiveones_item WHERE case_id = ? ORDER BY ord", row.id)) do
+  for i, item in ipairs(call.db:rows([[SELECT i.kind, i.label, i.required, i.sla_days, i.state, i.mode, i.scheduled_on,
+      i.done_on, i.evidence, i.reason, i.approver, (SELECT e.by_user FROM fiveones_item_event e
+      WHERE e.case_id = i.case_id AND e.kind = i.kind AND e.seq > 1 ORDER BY e.seq DESC LIMIT 1) AS "by"
+      FROM fiveones_item i WHERE i.case_id = ? ORDER BY i.ord]], row.id)) do
     item.due = calendar.add(row.opened_on, item.sla_days + pause)
     item.overdue = item.state ~= "done" and item.state ~= "waived" and item.due < call.today
     item.sla_days = nil

@@ -10,8 +10,8 @@ local CASE = "{no:text, campaign:text, ver:int, household:text, kind:text, unit:
   .. " opened_on:date, rev:int}"
 local STATUS = "{no:text, campaign:text, ver:int, household:text, kind:text, front_person_ref:text, unit:text,"
   .. " liaison:text, state:text, opened_on:date, rev:int, card_current:bool, visits:int, items:[{kind:text, label:text,"
-  .. " required:bool, state:text, mode:text, scheduled_on:date, done_on:date, due:date, overdue:bool, reason:text,"
-  .. " approver:text}], problems:{registered:int, solved:int, open:int}, lines:[text]}"
+  .. " required:bool, state:text, mode:text, scheduled_on:date, done_on:date, due:date,"
+  .. " overdue:bool, evidence:text, by:text, reason:text, approver:text}], problems:{registered:int, solved:int, open:int}, lines:[text]}"
 
 local function describe(row)
   return { no = row.no, campaign = row.campaign, ver = row.ver, household = row.household, kind = row.kind,
@@ -163,12 +163,14 @@ commands["fiveones.liaison.change"] = {
     if row.liaison == liaison then
       call:fail("CONFLICT", { rule = "fiveones.same_liaison", arg = "liaison" }, "%s is the liaison already", liaison)
     end
+    case.in_order(call, row)
     check_liaison(call, row.unit, liaison)
     call.db:run("UPDATE fiveones_liaison SET to_day = ?, ended_at = ?, reason = ? WHERE case_id = ? AND to_day IS NULL",
       call.today, call.now, reason, row.id)
     call.db:run("INSERT INTO fiveones_liaison (case_id, person, from_day, at) VALUES (?, ?, ?, ?)", row.id, liaison,
       call.today, call.now)
-    call.db:run("UPDATE fiveones_case SET liaison = ?, rev = rev + 1 WHERE id = ?", liaison, row.id)
+    call.db:run("UPDATE fiveones_case SET liaison = ?, last_at = ?, rev = rev + 1 WHERE id = ?", liaison, call.now,
+      row.id)
     row.liaison, row.rev = liaison, row.rev + 1
     return describe(row)
   end,

@@ -12,7 +12,7 @@ local LIFE = machine.define {
     { name = "done", from = { "pending", "scheduled" }, to = "done" },
     { name = "waive", from = { "pending", "scheduled" }, to = "waived", requires = { "reason" },
       four_eyes = { "liaison" } },
-    { name = "reopen", from = { "done" }, to = "pending" },
+    { name = "reopen", from = { "done", "waived" }, to = "pending" },
   },
 }
 local ITEM = "{case:text, kind:text, state:text, mode:text, scheduled_on:date, done_on:date, counted:bool,"
@@ -55,8 +55,8 @@ end
 
 function items.problem_open(call, row)
   local item = item_row(call, row, "problem")
-  if item.state == "done" then
-    item.done_on = nil
+  if item.state == "done" or item.state == "waived" then
+    item.done_on, item.reason, item.approver = nil, nil, nil
     step(call, row, item, "reopen", {})
   else
     case.settle(call, row)
@@ -128,6 +128,17 @@ commands["fiveones.item.done"] = {
   end,
 }
 
+--- The problem item is not waived over the heads of those who still wait.
+local function check_no_problems(call, row, item)
+  local open = call.db:value("SELECT count(*) FROM fiveones_problem WHERE case_id = ?"
+    .. " AND (state = 'registered' OR state = 'handling')", row.id)
+  if open > 0 then
+    call:fail("STATE", { rule = "fiveones.open_problems", arg = "kind", state = item.state,
+      allowed = "fiveones.problem.solve, fiveones.problem.unsolvable, fiveones.problem.transfer" },
+      "case %s has %d open problems; settle each of them first", row.no, open)
+  end
+end
+
 commands["fiveones.item.waive"] = {
   mode = "write", args = { "case:text(60)", "kind:text(20)", "reason:text(600)" }, returns = ITEM,
   summary = { en = "Waive an item with a reason; not by the liaison of the case.",
@@ -135,6 +146,7 @@ commands["fiveones.item.waive"] = {
   run = function(call, no, kind, reason)
     local row = case.work(call, no)
     local item = item_row(call, row, kind)
+    if kind == "problem" then check_no_problems(call, row, item) end
     step(call, row, item, "waive", { reason = reason, approver = call.person or call.user }, reason)
     return describe(row, item)
   end,

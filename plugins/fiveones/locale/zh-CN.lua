@@ -25,6 +25,7 @@ return {
   ["%s is the liaison already"] = "%s 已是该个案联系人",
   -- items, cards, letters
   ["case %s has no item %s"] = "个案 %s 没有项目 %s",
+  ["case %s has %d open problems; settle each of them first"] = "个案 %s 尚有 %d 个未了结的问题，请先逐一了结",
   ["a visit is onsite, phone or video, not %s"] = "走访方式须为 onsite、phone 或 video，不能是 %s",
   ["the problem item is done by settling every problem of case %s"] = "个案 %s 的现实问题全部了结后，该项自动办结",
   ["phones are kept masked only: 3 digits, 4 stars, 4 digits"] = "电话只登记脱敏形式：前 3 位、4 个星号、后 4 位",
