@@ -161,6 +161,7 @@ static int find_out(struct batch *b, int from, int count, struct err *err)
             return rv == 1 ? STORE_OK : STORE_RETRY;
     }
     b->fenced = b->fenced || rv == STORE_FENCED;
+    access_changed(); /* for if it was kept, what it took away is gone */
     log_error("work", "the outcome of a commit is unknown and cannot be found out: %s", err->text);
     return err_rule(err, ERR_UNKNOWN, "store.unknown", NULL,
                     "it is not known whether this was kept; send it again with the same idem");

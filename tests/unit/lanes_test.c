@@ -376,6 +376,41 @@ static void deep_pipeline_takes_turns_with_others(void **state)
 
 /* -- access on the lanes -- */
 
+/* Nobody could find out whether the revocation was kept; it was, so it holds. */
+static void right_revoked_in_an_unknown_commit_is_gone(void **state)
+{
+    struct world *w = *state;
+    struct err err = {0};
+    must(w, "user.add wang");
+    must(w, "user.password wang password=correct-horse");
+    must(w, "role.define putter [\"t.*\"]");
+    must(w, "role.grant wang putter");
+    for (int n = 1; n < 20 && err.code != ERR_UNKNOWN; n++) {
+        char faults[80];
+        struct lanes_options o = defaults;
+        snprintf(faults, sizeof(faults), "commit-unknown@%d,begin-fenced@%d", n, n + 1);
+        o.faults = faults;
+        stop(w);
+        if (try_start(w, o) != 0) {
+            start(w, defaults);
+            continue;
+        }
+        struct identity *wang = sign_in(w, "wang", "correct-horse");
+        struct run *run = ask_as(w, w->admin, "role.revoke wang putter");
+        code_of(reply_at(run, 0), &err);
+        run_free(run);
+        run = ask_as(w, wang, "t.count a");
+        if (err.code == ERR_UNKNOWN)
+            expect_error(reply_at(run, 0), ERR_NOPERM, "access.permission");
+        run_free(run);
+        identity_unref(wang);
+        restart(w, defaults);
+        if (err.code != ERR_UNKNOWN)
+            must(w, "role.grant wang putter");
+    }
+    assert_int_equal(err.code, ERR_UNKNOWN);
+}
+
 /* The right goes while the password is hashed, in a snapshot that still has it. */
 static void right_revoked_during_a_sign_in_is_gone(void **state)
 {
@@ -625,6 +660,7 @@ int main(void)
         cmocka_unit_test(every_fault_is_survived),
         cmocka_unit_test(repeated_faults_are_survived),
         cmocka_unit_test_setup_teardown(deep_pipeline_takes_turns_with_others, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(right_revoked_in_an_unknown_commit_is_gone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(right_revoked_during_a_sign_in_is_gone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(revoked_right_ends_in_the_same_batch, set_up, tear_down),
         cmocka_unit_test_setup_teardown(passwords_sign_in_on_a_reader, set_up, tear_down),
