@@ -148,15 +148,10 @@ commands["inspect.area.discharge"] = {
     ["zh-CN"] = "结束片区责任领导的任务，自某日起不再负责" },
   run = function(call, area, on, reason)
     area_row(call, area, true)
-    on = on or call.today
-    local s = call.db:row("SELECT * FROM inspect_charge WHERE area = ? AND to_day IS NULL", area)
+    local s = span.finish(call, "inspect_charge", "area", area, on or call.today, reason)
     if not s then
       call:fail("STATE", { rule = "inspect.no_charge", arg = "area" }, "area %s has no open charge", area)
     end
-    if on < s.from_day then span.check(call, s.from_day, on) end
-    call.db:run("UPDATE inspect_charge SET to_day = ?, ended_at = ?, end_reason = ? WHERE id = ?", on, call.now, reason,
-      s.id)
-    s.to_day = on
     return charge_out(s)
   end,
 }

@@ -83,8 +83,9 @@ commands["inspect.taskforce.dissolve"] = {
     if row.dissolved_on then
       call:fail("STATE", { rule = "wrong_state", state = "dissolved" }, "task force %d is dissolved already", id)
     end
-    call.db:run("UPDATE inspect_taskforce SET dissolved_on = ?, ended_at = ? WHERE id = ?", on or call.today,
-      call.now, id)
+    on = on or call.today
+    if on < row.formed_on then span.check(call, row.formed_on, on) end
+    call.db:run("UPDATE inspect_taskforce SET dissolved_on = ?, ended_at = ? WHERE id = ?", on, call.now, id)
     return describe(call, force_row(call, id))
   end,
 }

@@ -54,15 +54,10 @@ commands["inspect.site.close"] = {
   summary = { en = "Close a site; ON is its first closed day.", ["zh-CN"] = "关闭点位，自某日起不再检查" },
   run = function(call, site, on, reason)
     local row = site_row(call, site)
-    on = on or call.today
-    local s = call.db:row("SELECT * FROM inspect_site_span WHERE site = ? AND to_day IS NULL", site)
-    if not s then
+    if not span.finish(call, "inspect_site_span", "site", site, on or call.today, reason) then
       call:fail("STATE", { rule = "inspect.site_closed", arg = "site", state = "closed",
         allowed = "inspect.site.reopen" }, "site %s is closed already", site)
     end
-    if on < s.from_day then span.check(call, s.from_day, on) end
-    call.db:run("UPDATE inspect_site_span SET to_day = ?, ended_at = ?, end_reason = ? WHERE id = ?", on, call.now,
-      reason, s.id)
     return describe(call, row)
   end,
 }
@@ -126,15 +121,11 @@ commands["inspect.site.release"] = {
     ["zh-CN"] = "结束点位责任人的任务，自某日起不再负责" },
   run = function(call, site, on, reason)
     site_row(call, site)
-    on = on or call.today
-    local s = call.db:row("SELECT * FROM inspect_inspector WHERE site = ? AND to_day IS NULL", site)
+    local s = span.finish(call, "inspect_inspector", "site", site, on or call.today, reason)
     if not s then
       call:fail("STATE", { rule = "inspect.no_charge", arg = "site" }, "site %s has no open charge", site)
     end
-    if on < s.from_day then span.check(call, s.from_day, on) end
-    call.db:run("UPDATE inspect_inspector SET to_day = ?, ended_at = ?, end_reason = ? WHERE id = ?", on, call.now,
-      reason, s.id)
-    return { id = s.id, site = site, inspector = s.inspector, from = s.from_day, to = on }
+    return { id = s.id, site = site, inspector = s.inspector, from = s.from_day, to = s.to_day }
   end,
 }
 

@@ -37,6 +37,21 @@ function span.check(call, from, to)
   end
 end
 
+--- End the span of `tab` for `key` that holds on `day` and has not ended yet: an open one, or one whose planned end is
+-- still to come. Returns it with its new end, or nil when there is none. A day before its first is refused.
+function span.finish(call, tab, column, key, day, reason)
+  local sql = string.format("SELECT * FROM %s WHERE %s = ? AND (to_day IS NULL OR to_day > ? AND to_day >= ?"
+    .. " AND to_day > from_day) ORDER BY CASE WHEN from_day <= ? THEN 0 ELSE 1 END, from_day DESC LIMIT 1",
+    tab, column)
+  local s = call.db:row(sql, key, call.today, day, day)
+  if not s then return nil end
+  if day < s.from_day then span.check(call, s.from_day, day) end
+  call.db:run(string.format("UPDATE %s SET to_day = ?, ended_at = ?, end_reason = ? WHERE id = ?", tab), day, call.now,
+    reason, s.id)
+  s.to_day = day
+  return s
+end
+
 --- "2020-01-27…" or "2020-01-27…2020-03-01", for messages.
 function span.words(s)
   return s.from_day .. "…" .. (s.to_day or "")
