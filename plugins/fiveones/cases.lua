@@ -10,8 +10,8 @@ local CASE = "{no:text, campaign:text, ver:int, household:text, kind:text, unit:
   .. " opened_on:date, rev:int}"
 local STATUS = "{no:text, campaign:text, ver:int, household:text, kind:text, front_person_ref:text, unit:text,"
   .. " liaison:text, state:text, opened_on:date, rev:int, card_current:bool, visits:int, items:[{kind:text, label:text,"
-  .. " required:bool, state:text, mode:text, scheduled_on:date, done_on:date, due:date,"
-  .. " overdue:bool, evidence:text, by:text, reason:text, approver:text}], problems:{registered:int, solved:int, open:int}, lines:[text]}"
+  .. " required:bool, state:text, mode:text, scheduled_on:date, done_on:date, due:date, overdue:bool, evidence:text,"
+  .. " by:text, reason:text, approver:text}], problems:{registered:int, solved:int, open:int}, lines:[text]}"
 
 local function describe(row)
   return { no = row.no, campaign = row.campaign, ver = row.ver, household = row.household, kind = row.kind,
