@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "net/feed.h"
+#include "work/words.h"
 
 #include <string.h>
 
@@ -325,7 +326,10 @@ void conn_reply(struct conn *c, struct slice canonical)
 void conn_refuse(struct conn *c, const struct err *err)
 {
     struct buf *reply = &c->server->reply;
+    struct err shown = *err;
+    if (c->identity)
+        words_localise(c->identity->lang, &shown);
     buf_clear(reply);
-    reply_error(reply, err);
+    reply_error(reply, &shown);
     conn_reply(c, buf_view(reply));
 }

@@ -218,8 +218,9 @@ static void refuse_early(struct conn *c, const struct message *m)
         refuse_unknown(c, m);
     } else {
         struct err err = {0};
-        err_rule(&err, ERR_NOPERM, "access.command", NULL, "no role of %s allows %s; acl.why explains it",
-                 c->identity->name, command->name);
+        err_rule(&err, ERR_NOPERM, "access.permission", NULL,
+                 "no role of %s allows %s; an administrator sees with acl.why which role would", c->identity->name,
+                 command->name);
         conn_refuse(c, &err);
     }
     conn_finish(c);

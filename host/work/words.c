@@ -87,6 +87,14 @@ static const struct text words[] = {
     {"there is no command %s", "没有命令 %s"},
     {"there is no figure %s; figure.list shows them", "没有指标 %s；可用 figure.list 查看"},
     {"%s changes data, and %s only reads", "%s 会更改数据，而 %s 是读命令"},
+    {"%s ended the transaction it was part of", "%s 结束了它所在的事务"},
+    {"the transaction was lost before it could be committed", "事务在提交之前已丢失"},
+    /* net, whose refusals come from no lane */
+    {"the queue of this kind of command is full; send it again in a moment", "此类命令的队列已满；请稍后再发"},
+    {"the server is stopping; send it again when it is back", "服务器正在停止；请待其恢复后再发"},
+    {"rights have changed, and no lane is free to look; try again in a moment", "权限有变动，暂时无法核对；请稍后再试"},
+    {"the reply was lost; if it was a write, ask again with the same idem",
+     "答复已丢失；若为写命令，请用同一个 idem 再问"},
     /* commands */
     {"user.token shows a secret once, and keeps no reply; send it without idem, and revoke a token that was not "
      "received",

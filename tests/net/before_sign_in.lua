@@ -34,6 +34,15 @@ refused_early(stranger(), "*2\r\n" .. bulk "notes.add" .. "$10000\r\n" .. ("x"):
 refused_early(muster.connect {}, "*2\r\n" .. bulk "no.such.command" .. "$8000000\r\n", "ERR")
 refused_early(muster.connect {}, "*2\r\n" .. bulk "no.such.command" .. "$8000000\r\n" .. ("x"):rep(2000), "ERR")
 
+-- A user without the right is told so in his language, before the payload has come.
+local admin = muster.connect {}
+admin:call("user.add", { name = "nobody", methods = "token", language = "zh-CN" })
+local nobody = muster.connect { user = "nobody", token = admin:call("user.token", { name = "nobody", label = "t" }).token }
+nobody:raw("*2\r\n" .. bulk "notes.add" .. "$10000\r\n")
+local _, refusal = nobody:recv()
+assert(refusal.code == "NOPERM" and refusal.rule == "access.permission", tostring(refusal))
+assert(refusal.text:find("没有可以使用 notes.add 的角色", 1, true), refusal.text)
+
 -- A small request that a packet border has split is no reason to close: it gets its time.
 local split = muster.connect {}
 split:raw("*2\r\n" .. bulk "no.such.command" .. "$2\r\n")
