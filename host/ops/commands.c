@@ -25,3 +25,12 @@ int guard_user(const struct call *call, const struct value *name, struct user *o
         rv = err_rule(err, ERR_POLICY, "access.admin_only", "name", "only an administrator changes an administrator");
     return rv;
 }
+
+int guard_changed(struct call *call, struct reply *reply, int rv)
+{
+    if (rv == 0) {
+        call_access_changed(call);
+        reply_bool(reply, true);
+    }
+    return rv;
+}

@@ -26,7 +26,6 @@ static int list(struct call *call, const struct value *args, struct reply *reply
     (void)err;
     const struct figure *const *figures;
     int count = registry_figures(calls_of(call)->registry, &figures);
-    bool chinese = strcmp(call->lang, "zh-CN") == 0;
     reply_array_open(reply);
     for (int i = 0; i < count; i++) {
         const struct figure *f = figures[i];
@@ -36,7 +35,7 @@ static int list(struct call *call, const struct value *args, struct reply *reply
         reply_key_cstr(reply, "name", f->name);
         reply_key_cstr(reply, "unit", f->unit);
         write_specs(reply, f->args, f->nargs);
-        reply_key_cstr(reply, "summary", chinese && f->summary_zh ? f->summary_zh : f->summary_en);
+        reply_key_cstr(reply, "summary", in_chinese(call) && f->summary_zh ? f->summary_zh : f->summary_en);
         reply_close(reply);
     }
     reply_close(reply);

@@ -5,14 +5,8 @@
 #include "tls/random.h"
 #include "wire/reply.h"
 
-#include <string.h>
 
 /* What is installed, how it is set, and what the server allows. */
-
-static bool chinese(const struct call *call)
-{
-    return strcmp(call->lang, "zh-CN") == 0;
-}
 
 static int plugin_list(struct call *call, const struct value *args, struct reply *reply, struct err *err)
 {
@@ -31,7 +25,7 @@ static int plugin_list(struct call *call, const struct value *args, struct reply
         reply_key_int(reply, "commands", p->commands);
         reply_key_int(reply, "figures", p->figures);
         reply_key_cstr(reply, "sha256", hash);
-        reply_key_cstr(reply, "summary", chinese(call) && p->summary_zh ? p->summary_zh : p->summary_en);
+        reply_key_cstr(reply, "summary", in_chinese(call) && p->summary_zh ? p->summary_zh : p->summary_en);
         reply_close(reply);
     }
     reply_close(reply);
@@ -78,15 +72,13 @@ static int write_setting(struct call *call, const struct setting *s, struct repl
         reply_key_cstr(reply, "name", s->name);
         reply_key_cstr(reply, "type", s->type.spec);
         reply_key(reply, "value");
-        if (s->type.secret)
-            reply_cstr(reply, "***");
-        else if (rv == 1)
+        if (rv == 1)
             reply_value(reply, &value);
         else
             reply_cstr(reply, s->type.default_text);
         reply_key_bool(reply, "set", rv == 1);
-        reply_key_cstr(reply, "default", s->type.secret ? "***" : s->type.default_text);
-        reply_key_cstr(reply, "summary", chinese(call) && s->summary_zh ? s->summary_zh : s->summary_en);
+        reply_key_cstr(reply, "default", s->type.default_text);
+        reply_key_cstr(reply, "summary", in_chinese(call) && s->summary_zh ? s->summary_zh : s->summary_en);
         reply_close(reply);
     }
     buf_close(&keep);

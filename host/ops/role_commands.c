@@ -6,21 +6,11 @@
 #include "wire/reply.h"
 
 #include <jansson.h>
-#include <string.h>
 
 /* Roles, and the command that explains decisions. Whoever may use role.define and role.grant can give any right but
  * that of an administrator. */
 
 enum { GRANTS_MAX = 100 };
-
-static int changed(struct call *call, struct reply *reply, int rv)
-{
-    if (rv == 0) {
-        call_access_changed(call);
-        reply_bool(reply, true);
-    }
-    return rv;
-}
 
 static int define(struct call *call, const struct value *args, struct reply *reply, struct err *err)
 {
@@ -36,7 +26,7 @@ static int define(struct call *call, const struct value *args, struct reply *rep
     }
     rv = role_define(call->store, args[0].s, grants, count, call->now_ms, err);
     json_decref(list);
-    return changed(call, reply, rv);
+    return guard_changed(call, reply, rv);
 }
 
 static int list(struct call *call, const struct value *args, struct reply *reply, struct err *err)
@@ -75,7 +65,7 @@ static int grant(struct call *call, const struct value *args, struct reply *repl
     if (rv == 0)
         rv = role_grant(call->store, &user, args[1].s, text_arg(&args[2]), find_suggestion(call, args[1].s),
                         call->now_ms, err);
-    return changed(call, reply, rv);
+    return guard_changed(call, reply, rv);
 }
 
 static int revoke(struct call *call, const struct value *args, struct reply *reply, struct err *err)
@@ -84,7 +74,7 @@ static int revoke(struct call *call, const struct value *args, struct reply *rep
     int rv = guard_user(call, &args[0], &user, err);
     if (rv == 0)
         rv = role_revoke(call->store, &user, args[1].s, text_arg(&args[2]), call->now_ms, err);
-    return changed(call, reply, rv);
+    return guard_changed(call, reply, rv);
 }
 
 /* -- acl.why -- */
@@ -92,11 +82,6 @@ static int revoke(struct call *call, const struct value *args, struct reply *rep
 static void write_step(void *arg, const char *text)
 {
     reply_cstr(arg, text);
-}
-
-static bool chinese(const struct call *call)
-{
-    return strcmp(call->lang, "zh-CN") == 0;
 }
 
 struct hint {
@@ -108,7 +93,7 @@ static void write_hint(void *arg, struct slice role)
 {
     const struct hint *h = arg;
     char text[200];
-    snprintf(text, sizeof(text), chinese(h->call) ? "角色 %.*s 可以允许它" : "the role %.*s would allow it",
+    snprintf(text, sizeof(text), in_chinese(h->call) ? "角色 %.*s 可以允许它" : "the role %.*s would allow it",
              (int)role.len, role.data);
     reply_cstr(h->reply, text);
 }
@@ -166,7 +151,7 @@ static int why(struct call *call, const struct value *args, struct reply *reply,
     if (user.disabled) {
         reply_array_open(reply);
         reply_cstr(reply,
-                   chinese(call) ? "该用户已停用，所有请求都被拒绝" : "the user is disabled: everything is refused");
+                   in_chinese(call) ? "该用户已停用，所有请求都被拒绝" : "the user is disabled: everything is refused");
         reply_close(reply);
         return 0;
     }

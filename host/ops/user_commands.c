@@ -12,16 +12,6 @@ static struct user_fields fields_of(const struct value *person, const struct val
     return (struct user_fields){.person = text_arg(person), .methods = text_arg(methods), .lang = text_arg(language)};
 }
 
-/* Everything here ends so: rights may have changed, and the reply is `true`. */
-static int changed(struct call *call, struct reply *reply, int rv)
-{
-    if (rv == 0) {
-        call_access_changed(call);
-        reply_bool(reply, true);
-    }
-    return rv;
-}
-
 static int add(struct call *call, const struct value *args, struct reply *reply, struct err *err)
 {
     const struct user_fields fields = fields_of(&args[1], &args[2], &args[3]);
@@ -29,7 +19,7 @@ static int add(struct call *call, const struct value *args, struct reply *reply,
     int rv = guard_whole_server(call, err);
     if (rv == 0)
         rv = user_add(call->store, args[0].s, &fields, false, call->now_ms, &id, err);
-    return changed(call, reply, rv);
+    return guard_changed(call, reply, rv);
 }
 
 static int set(struct call *call, const struct value *args, struct reply *reply, struct err *err)
@@ -39,7 +29,7 @@ static int set(struct call *call, const struct value *args, struct reply *reply,
     int rv = guard_user(call, &args[0], &user, err);
     if (rv == 0)
         rv = user_change(call->store, &user, &fields, err);
-    return changed(call, reply, rv);
+    return guard_changed(call, reply, rv);
 }
 
 static int list(struct call *call, const struct value *args, struct reply *reply, struct err *err)
@@ -75,7 +65,7 @@ static int token_revoke(struct call *call, const struct value *args, struct repl
     int rv = guard_user(call, &args[0], &user, err);
     if (rv == 0)
         rv = user_token_revoke(call->store, &user, args[1].s, call->now_ms, err);
-    return changed(call, reply, rv);
+    return guard_changed(call, reply, rv);
 }
 
 static int password(struct call *call, const struct value *args, struct reply *reply, struct err *err)
@@ -84,7 +74,7 @@ static int password(struct call *call, const struct value *args, struct reply *r
     int rv = guard_user(call, &args[0], &user, err);
     if (rv == 0)
         rv = user_password(call->store, &user, args[1].s, err);
-    return changed(call, reply, rv);
+    return guard_changed(call, reply, rv);
 }
 
 static int cert(struct call *call, const struct value *args, struct reply *reply, struct err *err)
@@ -93,7 +83,7 @@ static int cert(struct call *call, const struct value *args, struct reply *reply
     int rv = guard_user(call, &args[0], &user, err);
     if (rv == 0)
         rv = user_cert(call->store, &user, args[1].s, args[2].s, call->now_ms, err);
-    return changed(call, reply, rv);
+    return guard_changed(call, reply, rv);
 }
 
 static int cert_revoke(struct call *call, const struct value *args, struct reply *reply, struct err *err)
@@ -102,7 +92,7 @@ static int cert_revoke(struct call *call, const struct value *args, struct reply
     int rv = guard_user(call, &args[0], &user, err);
     if (rv == 0)
         rv = user_cert_revoke(call->store, &user, args[1].s, call->now_ms, err);
-    return changed(call, reply, rv);
+    return guard_changed(call, reply, rv);
 }
 
 static int disable(struct call *call, const struct value *args, struct reply *reply, struct err *err)
@@ -111,7 +101,7 @@ static int disable(struct call *call, const struct value *args, struct reply *re
     int rv = guard_user(call, &args[0], &user, err);
     if (rv == 0)
         rv = user_disable(call->store, &user, true, err);
-    return changed(call, reply, rv);
+    return guard_changed(call, reply, rv);
 }
 
 static int enable(struct call *call, const struct value *args, struct reply *reply, struct err *err)
@@ -120,7 +110,7 @@ static int enable(struct call *call, const struct value *args, struct reply *rep
     int rv = guard_user(call, &args[0], &user, err);
     if (rv == 0)
         rv = user_disable(call->store, &user, false, err);
-    return changed(call, reply, rv);
+    return guard_changed(call, reply, rv);
 }
 
 const struct native_command user_commands[] = {
