@@ -5,7 +5,6 @@
 #include "tls/random.h"
 #include "wire/reply.h"
 
-
 /* What is installed, how it is set, and what the server allows. */
 
 static int plugin_list(struct call *call, const struct value *args, struct reply *reply, struct err *err)
