@@ -80,13 +80,15 @@ end
 
 local STATES = { "open_batch", "closed_batch", "inspection", "pledged", "received", "batched", "remitted", "receipted" }
 
+--- A part's own fund, or what a part has in the common one.
 local function look_at_fund(part, fund)
+  local function its(place) return fund ~= "ALL" or place:sub(1, 2) == "Q" .. part end
   for _, b in ipairs(admin:call("fund.batch.list", { fund = fund })) do
     local kind = b.state == "open" and "open_batch" or b.state == "closed" and "closed_batch"
-    if kind then house.add(part, kind, { key = b.batch, count = b.count, sum_fen = b.sum_fen, route = b.route }) end
+    if kind and its(b.group) then house.add(part, kind, { key = b.batch, count = b.count, sum_fen = b.sum_fen, route = b.route }) end
   end
   for _, gift in ipairs(admin:call("fund.gift.list", { fund = fund, limit = 500 })) do
-    house.add(part, gift.state, gift.no)
+    if its(gift.unit) then house.add(part, gift.state, gift.no) end
   end
 end
 
@@ -96,6 +98,7 @@ local function look_around()
     local own = house.pool[part]
     for _, kind in ipairs(STATES) do own[kind] = {} end
     for _, fund in ipairs(own.fund) do look_at_fund(part, fund) end
+    look_at_fund(part, "ALL")
     for _, i in ipairs(admin:call("inspect.inspection.list", { unit = "Q" .. part })) do
       house.add(part, "inspection", i.id)
     end
@@ -154,7 +157,8 @@ end
 --- Percent: what ends things, or what is slow on purpose, comes seldom, or nothing else could happen. Settings and moves of
 --- units wait for the end: a figure of the past is told by the settings and within the tree of today.
 local SHARE = { ["user.password"] = 5, ["user.add"] = 20, ["setting.set"] = 0, ["org.unit.move"] = 0,
-  ["org.unit.reopen"] = 0, ["fund.close"] = 2, ["org.unit.close"] = 10, ["inspect.site.close"] = 20,
+  ["org.unit.reopen"] = 0, ["fund.open"] = 20, ["fund.close"] = 2, ["org.unit.close"] = 10,
+  ["inspect.site.close"] = 20,
   ["inspect.area.discharge"] = 30, ["inspect.finding.waive"] = 5, ["fiveones.case.suspend"] = 10 }
 local PRESENT = { ["org.leadgroup.head"] = true } -- a figure that tells a name, as it is written now
 
@@ -232,8 +236,8 @@ end
 local function take_samples(from, samples)
   for _, name in ipairs(house.pool.all.figure) do
     if PRESENT[name] then goto next end
-    local sample = { args = { name = name, scope = rng:pick(SCOPES), as_of = from + rng:upto(STEP - 1) } }
-    local fund = house.some(rng, rng:pick { "N", "S" }, "fund")
+    local sample = { args = { name = name, scope = rng:pick(SCOPES), as_of = from + STEP - rng:upto(STEP // 2) } }
+    local fund = rng:pick { "ALL", "QN-D", "QN-S", "QS-D", "QS-S" }
     if name:find("^fund%.total") then sample.args.params = { funds = { fund, "ALL" } }
     elseif name:find("^fund") then sample.args.params = { fund = fund, route = name:find("route") and "upper" or nil }
     elseif name == "fiveones.items_per_case" then sample.args.params = { campaign = "WY" } end
@@ -309,7 +313,7 @@ end
 local function clock_of(from)
   local clock = { share = 0 }
   local function now() return from + math.floor(clock.share * (STEP - 2 * HOUR)) end
-  function clock.day() return os.date("!%Y-%m-%d", (now() - rng:upto(3) * DAY) // 1000 + 8 * 3600) end
+  function clock.day() return os.date("!%Y-%m-%d", (now() - rng:upto(rng:chance(70) and 3 or 20) * DAY) // 1000 + 8 * 3600) end
   function clock.instant()
     local ms = now() + rng:upto(HOUR)
     return rng:chance(50) and tostring(ms) or os.date("!%Y-%m-%dT%H:%M:%S+08:00", ms // 1000 + 8 * 3600)
