@@ -278,6 +278,13 @@ function machine:target(state, transition) end
 ---@field normal fun(call: muster.Call, name: string): string a name in its one form: NFC, one dot (·), ASCII digits, no
 ---  outer spaces and none that fill up a short name
 
+---@class muster.scope require "muster.scope"
+---@field subtree fun(call: muster.Call, unit: string?): string, string path >= first and path < second is the subtree
+---@field sees fun(call: muster.Call, path: string?): boolean does the path lie in the caller's subtree?
+---@field unknown fun(call: muster.Call, plugin: string, what: string, code: string) SCOPE or NOTFOUND
+---@field own fun(call: muster.Call, plugin: string, unit: string?, what: string, code: string) unknown unless in scope
+---@field check_rev fun(call: muster.Call, row: { rev: integer }, rev: integer?) CONFLICT stale_rev
+
 ---@class muster.Profile working time
 ---@field zone_min? integer
 ---@field week table<integer, boolean> 1 is Monday

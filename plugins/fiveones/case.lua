@@ -5,6 +5,7 @@
 -- The first thing done for a household makes its case active; the last required item done or waived completes it.
 local machine = require "muster.machine"
 local calendar = require "muster.calendar"
+local scope = require "muster.scope"
 
 local case = {}
 
@@ -21,25 +22,13 @@ case.LIFE = machine.define {
 
 --- Same answer for "not yours" and "not there" when the caller is scoped.
 function case.own(call, unit, what, code)
-  if unit and call:in_scope(unit) then return end
-  if call.scope == "/" then
-    call:fail("NOTFOUND", { rule = "fiveones.unknown", arg = what }, "no %s %s", what, code)
-  end
-  call:fail("SCOPE", { rule = "fiveones.scope", arg = what }, "%s %s is not in your scope", what, code)
+  scope.own(call, "fiveones", unit, what, code)
 end
 
 function case.row(call, no)
   local row = call.db:row("SELECT * FROM fiveones_case WHERE no = ?", no)
   case.own(call, row and row.unit, "case", no)
   return row
-end
-
---- Refuse a stale `rev` (nil: the caller did not ask).
-function case.rev(call, row, rev)
-  if rev and rev ~= row.rev then
-    call:fail("CONFLICT", { rule = "fiveones.stale", arg = "rev", state = tostring(row.rev) },
-      "%s is at revision %d, you changed revision %d", row.no, row.rev, rev)
-  end
 end
 
 --- A case may not be written to before its latest event, nor in the future of nothing: its journal stays in order.

@@ -1,6 +1,7 @@
 --- Opening, watching and closing the case of a household.
 local series = require "muster.series"
 local calendar = require "muster.calendar"
+local scope = require "muster.scope"
 local campaigns = require "fiveones.campaigns"
 local case = require "fiveones.case"
 
@@ -118,13 +119,12 @@ commands["fiveones.case.list"] = {
   summary = { en = "List cases in order of their numbers, after the given one.",
     ["zh-CN"] = "按编号列出个案，可分页" },
   run = function(call, unit, campaign, state, kind, after, limit)
-    local path = unit and call:unit_path(unit) or call.scope
+    local path, path_end = scope.subtree(call, unit)
     local out = {}
     for i, row in ipairs(call.db:rows("SELECT c.* FROM fiveones_case c JOIN muster_unit m ON m.code = c.unit"
         .. " WHERE m.path >= ? AND m.path < ? AND (c.campaign = ? OR ? IS NULL) AND (c.state = ? OR ? IS NULL)"
-        .. " AND (c.kind = ? OR ? IS NULL) AND c.no > ? ORDER BY c.no LIMIT ?", path,
-        unit and path:sub(1, -2) .. "0" or call.scope_end, campaign, campaign, state, state, kind, kind, after or "",
-        limit)) do
+        .. " AND (c.kind = ? OR ? IS NULL) AND c.no > ? ORDER BY c.no LIMIT ?", path, path_end,
+        campaign, campaign, state, state, kind, kind, after or "", limit)) do
       out[i] = describe(row)
     end
     return out
@@ -137,7 +137,7 @@ local function step_command(name, args, summary)
     mode = "write", args = args, returns = CASE, summary = summary,
     run = function(call, no, note, rev)
       local row = case.row(call, no)
-      case.rev(call, row, rev)
+      scope.check_rev(call, row, rev)
       case.step(call, row, name, note)
       return describe(row)
     end,
@@ -156,7 +156,7 @@ commands["fiveones.liaison.change"] = {
   summary = { en = "Give a case to another liaison from today on.", ["zh-CN"] = "更换个案联系人" },
   run = function(call, no, liaison, reason, rev)
     local row = case.row(call, no)
-    case.rev(call, row, rev)
+    scope.check_rev(call, row, rev)
     if row.state == "closed" then
       call:fail("STATE", { rule = "wrong_state", state = row.state }, "case %s is closed", no)
     end

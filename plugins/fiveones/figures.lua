@@ -1,5 +1,6 @@
 --- The board, and the figures: pure functions of what was recorded up to an instant.
 local figure = require "muster.figure"
+local scope = require "muster.scope"
 
 local commands, figures = {}, {}
 
@@ -123,10 +124,9 @@ commands["fiveones.board"] = {
   mode = "read", args = { "scope:unit?", CAMPAIGN },
   returns = "[{unit:text, cases:int, completed:int, done:int, total:int, items:" .. KINDS .. "}]",
   summary = { en = "Done of total by unit and item.", ["zh-CN"] = "进度看板：按单位与项目" },
-  run = function(call, scope, campaign)
-    local path = scope and call:unit_path(scope) or call.scope
-    local q = { scope = path, scope_end = scope and path:sub(1, -2) .. "0" or call.scope_end, campaign = campaign,
-      as_of = call.now }
+  run = function(call, unit, campaign)
+    local q = { campaign = campaign, as_of = call.now }
+    q.scope, q.scope_end = scope.subtree(call, unit)
     local by_unit = {}
     local out = call.db:rows("SELECT c.unit, count(*) AS cases, " .. COMPLETED .. CASES
       .. " GROUP BY c.unit ORDER BY c.unit", parameters(q))

@@ -5,6 +5,7 @@
 -- The case's problem item is done when every problem is settled and there was at least one, or when the household was
 -- asked and raised none.
 local machine = require "muster.machine"
+local scope = require "muster.scope"
 local case = require "fiveones.case"
 local items = require "fiveones.items"
 
@@ -69,7 +70,7 @@ local function step(call, no, name, rev, set, note)
   local p = call.db:row("SELECT p.*, c.no AS case_no, c.unit AS case_unit FROM fiveones_problem p"
     .. " JOIN fiveones_case c ON c.id = p.case_id WHERE p.no = ?", no)
   case.own(call, p and p.case_unit, "problem", no)
-  case.rev(call, p, rev)
+  scope.check_rev(call, p, rev)
   local c = case.work(call, p.case_no)
   local to = LIFE:check(call, p, name, { reason = note, appeal = set.appeal })
   for k, v in pairs(set) do p[k] = v end
@@ -140,14 +141,13 @@ commands["fiveones.problem.list"] = {
   summary = { en = "List problems in order of their numbers, after the given one.",
     ["zh-CN"] = "按编号列出现实问题，可分页" },
   run = function(call, no, unit, state, after, limit)
-    local path = unit and call:unit_path(unit) or call.scope
+    local path, path_end = scope.subtree(call, unit)
     local only = no and case.row(call, no).id
     local out = {}
     for i, p in ipairs(call.db:rows("SELECT p.*, c.no AS case_no, c.state AS case_state FROM fiveones_problem p"
         .. " JOIN fiveones_case c ON c.id = p.case_id JOIN muster_unit m ON m.code = c.unit"
         .. " WHERE m.path >= ? AND m.path < ? AND (c.id = ? OR ? IS NULL) AND (p.state = ? OR ? IS NULL) AND p.no > ?"
-        .. " ORDER BY p.no LIMIT ?", path, unit and path:sub(1, -2) .. "0" or call.scope_end, only, only, state, state,
-        after or "", limit)) do
+        .. " ORDER BY p.no LIMIT ?", path, path_end, only, only, state, state, after or "", limit)) do
       out[i] = describe(call, p, { no = p.case_no, state = p.case_state })
     end
     return out

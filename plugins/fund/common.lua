@@ -1,30 +1,17 @@
 --- What the parts of fund share: funds and gifts the caller may see, revisions, the journal.
+local scope = require "muster.scope"
+
 local common = {}
 
 --- No single gift is larger (¥10,000,000,000): so that sums over millions of gifts stay exact integers.
 common.MOST_FEN = 1000000000000
 
---- Refuse as if the thing did not exist: SCOPE for a caller with a limited scope, who must not learn
--- whether it exists elsewhere, else NOTFOUND.
+--- As muster.scope has it; the rules are this plugin's.
 function common.unknown(call, arg, code)
-  if call.scope ~= "/" then
-    call:fail("SCOPE", { rule = "fund.scope", arg = arg }, "%s %s is not within your scope", arg, code)
-  end
-  call:fail("NOTFOUND", { rule = "fund.unknown", arg = arg }, "there is no %s %s", arg, code)
+  scope.unknown(call, "fund", arg, code)
 end
 
---- Does `path` lie in the caller's subtree?
-function common.sees(call, path)
-  return path ~= nil and path >= call.scope and path < call.scope_end
-end
-
---- Optimistic locking: `rev` is what the caller last read, or nil.
-function common.check_rev(call, row, rev)
-  if rev and rev ~= row.rev then
-    call:fail("CONFLICT", { rule = "stale_rev", arg = "rev" },
-      "this record is at revision %d, you sent %d; read it again", row.rev, rev)
-  end
-end
+common.sees, common.check_rev = scope.sees, scope.check_rev
 
 --- Nothing happens to a record before it was made: `at` is when that was, `what` its number.
 function common.check_time(call, at, what)
@@ -42,8 +29,8 @@ local FUND = [[SELECT f.code, f.kind, f.name, f.unit, f.opens, f.closes, f.large
 function common.fund(call, code)
   local fund = call.db:row(FUND, code)
   if not fund then common.unknown(call, "fund", code) end
-  local path, scope = fund.path, call.scope
-  if path:sub(1, #scope) ~= scope and scope:sub(1, #path) ~= path then common.unknown(call, "fund", code) end
+  local path, own = fund.path, call.scope
+  if path:sub(1, #own) ~= own and own:sub(1, #path) ~= path then common.unknown(call, "fund", code) end
   return fund
 end
 

@@ -1,4 +1,5 @@
 --- Areas, their units, and the one leader who answers for them on each day (包片).
+local scope = require "muster.scope"
 local span = require "inspect.span"
 
 local commands = {}
@@ -82,7 +83,7 @@ commands["inspect.area.define"] = {
     local row = call.db:row("SELECT * FROM inspect_area WHERE code = ?", code)
     if row then
       area_row(call, code, true)
-      span.rev(call, row, rev, "area", code)
+      scope.check_rev(call, row, rev)
       call.db:run("UPDATE inspect_area SET name = ?, rev = rev + 1 WHERE code = ?", name, code)
     else
       call.db:run("INSERT INTO inspect_area (code, name, at, by_user, rev) VALUES (?, ?, ?, ?, 1)",

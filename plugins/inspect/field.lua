@@ -1,4 +1,5 @@
 --- Contact visits of leaders to their units, and the task forces they lead.
+local scope = require "muster.scope"
 local span = require "inspect.span"
 
 local commands = {}
@@ -29,11 +30,10 @@ commands["inspect.visit.list"] = {
   summary = { en = "List contact visits in id order, after the given id.",
     ["zh-CN"] = "按编号列出联系走访，可分页" },
   run = function(call, unit, leader, after, limit)
-    local path = unit and call:unit_path(unit) or call.scope
+    local path, path_end = scope.subtree(call, unit)
     return call.db:rows("SELECT v.id, v.leader, v.unit, v.day AS \"on\", v.mode, v.feedback FROM inspect_visit v"
       .. " JOIN muster_unit m ON m.code = v.unit WHERE m.path >= ? AND m.path < ? AND (v.leader = ? OR ? IS NULL)"
-      .. " AND v.id > ? ORDER BY v.id LIMIT ?", path, unit and path:sub(1, -2) .. "0" or call.scope_end, leader, leader,
-      after, limit)
+      .. " AND v.id > ? ORDER BY v.id LIMIT ?", path, path_end, leader, leader, after, limit)
   end,
 }
 
@@ -94,10 +94,10 @@ commands["inspect.taskforce.list"] = {
   mode = "read", args = { "unit:unit?" }, returns = "[" .. FORCE .. "]",
   summary = { en = "List the task forces of a subtree.", ["zh-CN"] = "列出工作专班" },
   run = function(call, unit)
-    local path, out = unit and call:unit_path(unit) or call.scope, {}
+    local out = {}
     for i, row in ipairs(call.db:rows("SELECT t.* FROM inspect_taskforce t JOIN muster_unit m ON m.code = t.unit"
-        .. " WHERE m.path >= ? AND m.path < ? ORDER BY t.id LIMIT 500", path,
-        unit and path:sub(1, -2) .. "0" or call.scope_end)) do
+        .. " WHERE m.path >= ? AND m.path < ? ORDER BY t.id LIMIT 500",
+        scope.subtree(call, unit))) do
       out[i] = describe(call, row)
     end
     return out

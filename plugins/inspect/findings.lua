@@ -6,6 +6,7 @@
 -- The row says what holds now; every step also adds an event, which answers questions about the past.
 local machine = require "muster.machine"
 local calendar = require "muster.calendar"
+local scope = require "muster.scope"
 local span = require "inspect.span"
 
 local findings = {}
@@ -133,7 +134,7 @@ end
 --- Take one step. `fields`: what the caller brings (reason, …); `change`: new owner, due, submitter of the row.
 local function step(call, no, name, rev, fields, change)
   local row = finding_row(call, no)
-  span.rev(call, row, rev, "finding", no)
+  scope.check_rev(call, row, rev)
   local to = LIFE:check(call, row, name, fields)
   if call.now < row.last_at then
     call:fail("CONFLICT", { rule = "inspect.time_order", arg = "finding", state = row.state },
@@ -222,8 +223,7 @@ commands["inspect.finding.get"] = {
 
 --- Rows of the caller's scope (or of `unit`'s subtree) in id order.
 local function select_rows(call, unit, f)
-  local path = unit and call:unit_path(unit) or call.scope
-  local path_end = unit and path:sub(1, -2) .. "0" or call.scope_end
+  local path, path_end = scope.subtree(call, unit)
   local out = {}
   for i, row in ipairs(call.db:rows("SELECT f.* FROM inspect_finding f JOIN muster_unit m ON m.code = f.unit"
       .. " WHERE m.path >= ? AND m.path < ? AND (f.state = ? OR ? IS NULL) AND (f.grp = ? OR ? IS NULL)"
@@ -256,13 +256,12 @@ commands["inspect.ledger"] = {
   mode = "read", args = { "scope:unit?", STATE, "after:int(0..)=0", "limit:int(1..500)=200" },
   returns = "{total:int, struck_off:int, rows:[" .. ROW .. "]}",
   summary = { en = "The ledger of findings: how many are struck off, and the rows.", ["zh-CN"] = "问题销号台账" },
-  run = function(call, scope, state, after, limit)
-    local path = scope and call:unit_path(scope) or call.scope
+  run = function(call, unit, state, after, limit)
     local count = call.db:row("SELECT count(*) AS total, count(*) FILTER (WHERE f.state = 'closed') AS struck_off"
-      .. " FROM inspect_finding f JOIN muster_unit m ON m.code = f.unit WHERE m.path >= ? AND m.path < ?", path,
-      scope and path:sub(1, -2) .. "0" or call.scope_end)
+      .. " FROM inspect_finding f JOIN muster_unit m ON m.code = f.unit WHERE m.path >= ? AND m.path < ?",
+      scope.subtree(call, unit))
     return { total = count.total, struck_off = count.struck_off,
-      rows = select_rows(call, scope, { state = state, after = after, limit = limit }) }
+      rows = select_rows(call, unit, { state = state, after = after, limit = limit }) }
   end,
 }
 

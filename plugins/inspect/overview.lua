@@ -4,6 +4,7 @@ local figure = require "muster.figure"
 local areas = require "inspect.areas"
 local coverage = require "inspect.coverage"
 local findings = require "inspect.findings"
+local scope = require "muster.scope"
 local span = require "inspect.span"
 
 local commands = {}
@@ -79,9 +80,8 @@ commands["inspect.gaps"] = {
     ["zh-CN"] = "查缺口：哪些单位无责任领导、哪些点位无责任人" },
   run = function(call, from, to, unit)
     check_period(call, from, to)
-    local path = unit and call:unit_path(unit) or call.scope
-    local q = { scope = path, scope_end = unit and path:sub(1, -2) .. "0" or call.scope_end, unit = unit,
-      as_of = call.now }
+    local q = { unit = unit, as_of = call.now }
+    q.scope, q.scope_end = scope.subtree(call, unit)
     local units = coverage.units(call, q)
     local out, last = { unit_days = 0, site_days = 0, no_leader = {}, no_inspector = {} }, {}
     for _, t in ipairs(stretches(call, units, from, to)) do

@@ -1,4 +1,5 @@
 --- Sites: where they are, when they are open, and the one inspector of each day (责任到人).
+local scope = require "muster.scope"
 local span = require "inspect.span"
 
 local commands = {}
@@ -82,8 +83,7 @@ commands["inspect.site.list"] = {
   mode = "read", args = { "unit:unit?", "after:text(0..20)?", "limit:int(1..500)=100" }, returns = "[" .. SITE .. "]",
   summary = { en = "List sites in code order, after the given code.", ["zh-CN"] = "按编码列出点位，可分页" },
   run = function(call, unit, after, limit)
-    local from = unit and call:unit_path(unit) or call.scope
-    local to = unit and from:sub(1, -2) .. "0" or call.scope_end
+    local from, to = scope.subtree(call, unit)
     local out = {}
     for i, row in ipairs(call.db:rows("SELECT t.* FROM inspect_site t JOIN muster_unit m ON m.code = t.unit"
         .. " WHERE m.path >= ? AND m.path < ? AND t.code > ? ORDER BY t.code LIMIT ?", from, to, after or "", limit)) do

@@ -2,6 +2,8 @@
 --
 -- A span table has from_day, to_day, at, ended_at and holds on [from_day, to_day). Table names below come from this
 -- plugin's own code only; values always travel as parameters.
+local scope = require "muster.scope"
+
 local span = {}
 
 span.FOREVER = "9999-12-31"
@@ -59,19 +61,7 @@ end
 
 --- The unit lies in the caller's subtree; otherwise the same refusal for "not yours" and "not there".
 function span.own(call, unit, what, code)
-  if unit and call:in_scope(unit) then return end
-  if call.scope == "/" then
-    call:fail("NOTFOUND", { rule = "inspect.unknown", arg = what }, "no %s %s", what, code)
-  end
-  call:fail("SCOPE", { rule = "inspect.scope", arg = what }, "%s %s is not in your scope", what, code)
-end
-
---- Refuse a stale `rev` (nil: the caller did not ask).
-function span.rev(call, row, rev, what, code)
-  if rev and rev ~= row.rev then
-    call:fail("CONFLICT", { rule = "inspect.stale", arg = "rev", state = tostring(row.rev) },
-      "%s %s is at revision %d, you changed revision %d", what, code, row.rev, rev)
-  end
+  scope.own(call, "inspect", unit, what, code)
 end
 
 --- Codes of areas, sites and checklists.

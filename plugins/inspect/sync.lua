@@ -7,6 +7,7 @@ local series = require "muster.series"
 local calendar = require "muster.calendar"
 local batch = require "inspect.batch"
 local findings = require "inspect.findings"
+local scope = require "muster.scope"
 local span = require "inspect.span"
 
 local commands = {}
@@ -129,8 +130,7 @@ commands["inspect.inspection.list"] = {
   summary = { en = "List inspections in id order, after the given id.",
     ["zh-CN"] = "按编号列出检查记录，可分页" },
   run = function(call, unit, site, state, from, to, after, limit)
-    local path = unit and call:unit_path(unit) or call.scope
-    local path_end = unit and path:sub(1, -2) .. "0" or call.scope_end
+    local path, path_end = scope.subtree(call, unit)
     return call.db:rows("SELECT i.id, i.client_id, i.site, i.unit, i.round, i.period, i.day, i.inspector, i.state"
       .. " FROM inspect_inspection i JOIN muster_unit m ON m.code = i.unit WHERE m.path >= ? AND m.path < ?"
       .. " AND (i.site = ? OR ? IS NULL) AND (i.state = ? OR ? IS NULL) AND i.day >= ? AND i.day <= ? AND i.id > ?"

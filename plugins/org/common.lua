@@ -1,29 +1,15 @@
 --- What the parts of org share: reading units and people the caller may see, revisions, days.
 local calendar = require "muster.calendar"
+local scope = require "muster.scope"
 
 local common = {}
 
---- Refuse as if the thing did not exist: SCOPE for a caller with a limited scope, who must not learn
--- whether it exists elsewhere, else NOTFOUND.
+--- As muster.scope has it; the rules are this plugin's.
 function common.unknown(call, arg, code)
-  if call.scope ~= "/" then
-    call:fail("SCOPE", { rule = "org.scope", arg = arg }, "%s %s is not within your scope", arg, code)
-  end
-  call:fail("NOTFOUND", { rule = "org.unknown", arg = arg }, "there is no %s %s", arg, code)
+  scope.unknown(call, "org", arg, code)
 end
 
---- Does `path` lie in the caller's subtree?
-function common.sees(call, path)
-  return path ~= nil and path >= call.scope and path < call.scope_end
-end
-
---- Optimistic locking: `rev` is what the caller last read, or nil.
-function common.check_rev(call, row, rev)
-  if rev and rev ~= row.rev then
-    call:fail("CONFLICT", { rule = "stale_rev", arg = "rev" },
-      "this record is at revision %d, you sent %d; read it again", row.rev, rev)
-  end
-end
+common.sees, common.check_rev = scope.sees, scope.check_rev
 
 --- One unit with its path. The host has checked that the code exists and is in scope.
 function common.unit(call, code)

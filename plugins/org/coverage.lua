@@ -1,5 +1,6 @@
 --- Which units have what every unit should have; and org's figures.
 local common = require "org.common"
+local scope = require "muster.scope"
 local figure = require "muster.figure"
 
 local commands, figures = {}, {}
@@ -52,11 +53,7 @@ commands["org.coverage"] = {
   summary = { en = "Which units have a leading group, a branch or a chief, and which lack one.",
     ["zh-CN"] = "领导小组、党支部或负责人覆盖情况及缺口" },
   run = function(call, kind, unit, as_of)
-    local from, to = call.scope, call.scope_end
-    if unit then
-      from = call:unit_path(unit)
-      to = from:sub(1, -2) .. "0" -- "0" follows "/": every path below
-    end
+    local from, to = scope.subtree(call, unit)
     local rows = coverage(call, kind, from, to, call.now, common.day(call, as_of))
     local missing, have = {}, count_having(rows)
     for _, row in ipairs(rows) do

@@ -1,5 +1,6 @@
 --- People and their Party membership. One branch per member at a time; leaving ends a span, nothing is deleted.
 local common = require "org.common"
+local scope = require "muster.scope"
 local text = require "org.text"
 
 local commands = {}
@@ -87,11 +88,7 @@ commands["org.person.find"] = {
   summary = { en = "Find people by any part of the name, or by initials.",
     ["zh-CN"] = "按姓名任意部分或拼音首字母查找人员" },
   run = function(call, q, unit, status, limit)
-    local from, to = call.scope, call.scope_end
-    if unit then
-      from = call:unit_path(unit)
-      to = from:sub(1, -2) .. "0" -- "0" follows "/": every path below
-    end
+    local from, to = scope.subtree(call, unit)
     local key = text.query(call, q)
     return text.search(call, "person", key, [[SELECT p.code, p.name, p.unit, p.status
       FROM c JOIN org_person p ON p.code = c.ref JOIN muster_unit m ON m.code = p.unit

@@ -1,5 +1,6 @@
 --- Reading units: one, many by name, the tree as it stood on a day, and the way to contacts.
 local common = require "org.common"
+local scope = require "muster.scope"
 local text = require "org.text"
 
 local commands = {}
@@ -63,11 +64,8 @@ commands["org.unit.spans"] = {
   summary = { en = "When each unit of a subtree was open, as recorded by an instant.",
     ["zh-CN"] = "下属各机构的在设时段（可指定截至时刻）" },
   run = function(call, root, as_of)
-    local from, to, known = call.scope, call.scope_end, as_of or call.now
-    if root then
-      from = call:unit_path(root)
-      to = from:sub(1, -2) .. "0" -- "0" follows "/": every path below
-    end
+    local from, to = scope.subtree(call, root)
+    local known = as_of or call.now
     local rows = call.db:rows([[SELECT s.unit, u.kind, s.from_day, CASE WHEN s.ended_at <= ? THEN s.to_day END AS to_day
       FROM org_unit_span s JOIN org_unit u ON u.code = s.unit JOIN muster_unit m ON m.code = s.unit
       WHERE m.path >= ? AND m.path < ? AND s.at <= ? ORDER BY m.path, s.from_day, s.id]], known, from, to, known)

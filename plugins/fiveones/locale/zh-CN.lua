@@ -1,8 +1,8 @@
 return {
   -- scope, revisions, time
-  ["no %s %s"] = "没有 %s %s",
-  ["%s %s is not in your scope"] = "%s %s 不在您的职权范围内",
-  ["%s is at revision %d, you changed revision %d"] = "%s 现为第 %d 版，您修改的是第 %d 版",
+  ["there is no %s %s"] = "没有 %s %s",
+  ["%s %s is not within your scope"] = "%s %s 不在您的权限范围内",
+  ["this record is at revision %d, you sent %d; read it again"] = "本记录已是第 %d 版，您提交的是第 %d 版，请重新读取",
   ["case %s already has an event later than the time given"] = "个案 %s 已有晚于所给时间的记录",
   ["%s has not come yet"] = "%s 尚未到来",
   -- campaigns

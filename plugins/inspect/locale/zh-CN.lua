@@ -1,8 +1,8 @@
 return {
   -- scope, spans, codes
-  ["no %s %s"] = "没有 %s %s",
-  ["%s %s is not in your scope"] = "%s %s 不在您的职权范围内",
-  ["%s %s is at revision %d, you changed revision %d"] = "%s %s 现为第 %d 版，您修改的是第 %d 版",
+  ["there is no %s %s"] = "没有 %s %s",
+  ["%s %s is not within your scope"] = "%s %s 不在您的权限范围内",
+  ["this record is at revision %d, you sent %d; read it again"] = "本记录已是第 %d 版，您提交的是第 %d 版，请重新读取",
   ["%s: letters, digits and '-', at most 20 of them"] = "%s：只能用字母、数字和“-”，最多 20 位",
   ["the span ends on %s, not after its first day %s"] = "止日 %s 不晚于起日 %s",
   ["from %s to %s is not a period of 1 to %d days"] = "%s 至 %s 不是 1 至 %d 天的区间",
