@@ -128,7 +128,7 @@ commands["fiveones.problem.none"] = {
       call:fail("STATE", { rule = "fiveones.has_problems", arg = "case", allowed = "fiveones.problem.solve" },
         "case %s has %d problems registered", no, n)
     end
-    items.problem_done(call, c, note or "none raised")
+    items.problem_done(call, c, note or call.lang == "en" and "none raised" or "未提出问题")
     return { case = no, case_state = c.state }
   end,
 }

@@ -6,6 +6,9 @@ local common = {}
 --- No single gift is larger (¥10,000,000,000): so that sums over millions of gifts stay exact integers.
 common.MOST_FEN = 1000000000000
 
+--- The last day of a fund without one.
+common.OPEN_END = "9999-12-31"
+
 --- As muster.scope has it; the rules are this plugin's.
 function common.unknown(call, arg, code)
   scope.unknown(call, "fund", arg, code)
@@ -39,6 +42,23 @@ function common.own_fund(call, code)
   local fund = common.fund(call, code)
   if not common.sees(call, fund.path) then common.unknown(call, "fund", code) end
   return fund
+end
+
+--- The last day of a fund as words.
+function common.last_day(fund)
+  return fund.closes == common.OPEN_END and "…" or fund.closes
+end
+
+--- May the fund take a gift of this day?
+function common.check_day(call, fund, on)
+  if fund.state ~= "open" or on < fund.opens or on > fund.closes then
+    call:fail("CLOSED", { rule = "fund.dates", arg = "on", state = fund.state },
+      "fund %s takes gifts dated %s to %s and is %s; %s is refused", fund.code, fund.opens,
+      common.last_day(fund), fund.state, on)
+  end
+  if on > call.today then
+    call:fail("ARG", { rule = "fund.future", arg = "on" }, "%s has not come yet; today is %s", on, call.today)
+  end
 end
 
 local GIFT = [[SELECT g.id, g.no, g.fund, g.donor, g.donor_key, g.donor_name, g.donor_class, g.anonymous, g.branch,

@@ -11,7 +11,6 @@ local ROUTES = "centre|upper|own"
 local VOLUNTARY = { special_dues = true, voluntary = true, staff = true }
 local METHODS = { cash = true, wechat = true, transfer = true, cheque = true }
 local ALL_METHODS = "cash,wechat,transfer,cheque"
-local OPEN_END = "9999-12-31"
 
 local FUND = "{code:text, name:text, kind:text, unit:text, opens:date, closes:date, large_fen:fen, " ..
   "route_large:text, route_rest:text, publicise:text, methods:[text], min_amount:fen, quota:fen, state:text, rev:int}"
@@ -20,7 +19,7 @@ local function shown(fund)
   local methods = {}
   for method in fund.methods:gmatch("[a-z]+") do methods[#methods + 1] = method end
   local closes = fund.closes
-  if closes == OPEN_END then closes = nil end
+  if closes == common.OPEN_END then closes = nil end
   return { code = fund.code, name = fund.name, kind = fund.kind, unit = fund.unit, opens = fund.opens, closes = closes,
     large_fen = fund.large_fen, route_large = fund.route_large, route_rest = fund.route_rest,
     publicise = fund.publicise, methods = methods, min_amount = fund.min_fen, quota = fund.quota_fen,
@@ -76,7 +75,7 @@ commands["fund.open"] = {
     call.db:run([[INSERT INTO fund_fund (code, kind, name, unit, opens, closes, large_fen, route_large, route_rest,
       publicise, methods, min_fen, quota_fen, state, at, rev)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'open', ?, 1)]],
-      code, kind, call:nfc(name), unit, opens, closes or OPEN_END, large or call:setting("large_fen"),
+      code, kind, call:nfc(name), unit, opens, closes or common.OPEN_END, large or call:setting("large_fen"),
       route_large or (kind == "special_dues" and "centre" or route_rest), route_rest, publicise, accepted, min or 0,
       quota or 0, call.now)
     return shown(common.fund(call, code))
@@ -96,7 +95,7 @@ commands["fund.close"] = {
     local last = on or call.today
     if on and (on < fund.opens or on > fund.closes) then
       call:fail("ARG", { rule = "fund.dates", arg = "on" },
-        "fund %s was opened for %s to %s; its last day cannot be %s", code, fund.opens, fund.closes, on)
+        "fund %s was opened for %s to %s; its last day cannot be %s", code, fund.opens, common.last_day(fund), on)
     end
     if last > call.today then
       call:fail("ARG", { rule = "fund.future", arg = "on" }, "%s has not come yet; today is %s", last, call.today)

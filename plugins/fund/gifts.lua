@@ -32,17 +32,6 @@ local function shown(gift)
     batch = batch }
 end
 
---- May the fund take a gift of this day?
-local function check_day(call, fund, on)
-  if fund.state ~= "open" or on < fund.opens or on > fund.closes then
-    call:fail("CLOSED", { rule = "fund.dates", arg = "on", state = fund.state },
-      "fund %s takes gifts dated %s to %s and is %s; %s is refused", fund.code, fund.opens, fund.closes, fund.state, on)
-  end
-  if on > call.today then
-    call:fail("ARG", { rule = "fund.future", arg = "on" }, "%s has not come yet; today is %s", on, call.today)
-  end
-end
-
 local function check_method(call, fund, method)
   if method == "payroll" then
     call:fail("POLICY", { rule = "fund.voluntary", arg = "method" },
@@ -147,7 +136,7 @@ end
 local function check_gift(call, code, amount, on, who, confirm)
   local fund = common.fund(call, code)
   on = on or call.today
-  check_day(call, fund, on)
+  common.check_day(call, fund, on)
   if amount < fund.min_fen then
     call:fail("LIMIT", { rule = "fund.minimum", arg = "amount_fen" }, "fund %s takes gifts of %s yuan or more", code,
       money.yuan(fund.min_fen))
@@ -200,7 +189,7 @@ commands["fund.receive"] = {
     gift.state = machines.gift:check(call, gift, "receive")
     local fund = common.fund(call, gift.fund)
     gift.on_day = on or call.today
-    check_day(call, fund, gift.on_day)
+    common.check_day(call, fund, gift.on_day)
     if gift.donor then donors.check(call, fund, gift.on_day, { code = gift.donor, branch = some(gift.branch) }) end
     local checked = check_lines(call, fund, gift.amount_fen, lines, method, ref)
     call.db:run("UPDATE fund_gift SET state = ?, on_day = ?, rev = rev + 1 WHERE id = ?",

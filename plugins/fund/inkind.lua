@@ -30,13 +30,7 @@ local function check_fund(call, code, on)
     call:fail("POLICY", { rule = "fund.money_only", arg = "fund" }, "fund %s is of kind %s and takes money only", code,
       fund.kind)
   end
-  if fund.state ~= "open" or on < fund.opens or on > fund.closes then
-    call:fail("CLOSED", { rule = "fund.dates", arg = "on", state = fund.state },
-      "fund %s takes gifts dated %s to %s and is %s; %s is refused", code, fund.opens, fund.closes, fund.state, on)
-  end
-  if on > call.today then
-    call:fail("ARG", { rule = "fund.future", arg = "on" }, "%s has not come yet; today is %s", on, call.today)
-  end
+  common.check_day(call, fund, on)
   return fund
 end
 

@@ -48,7 +48,7 @@ local function count_having(rows)
 end
 
 commands["org.coverage"] = {
-  mode = "read", args = { "kind:enum(leadgroup|branch|post)=leadgroup", "unit:unit?", "as_of:date?" },
+  mode = "read", args = { "kind:enum(leadgroup|branch|post)=leadgroup", "scope:unit?", "as_of:date?" },
   returns = "{kind:text, have:int, expected:int, bp:int, missing:[{unit:text, name:text}]}",
   summary = { en = "Which units have a leading group, a branch or a chief, and which lack one.",
     ["zh-CN"] = "领导小组、党支部或负责人覆盖情况及缺口" },

@@ -185,14 +185,15 @@ commands["org.unit.update"] = {
 }
 
 commands["org.unit.move"] = {
-  mode = "write", args = { "unit:unit", "parent:unit", "on:date?", "rev:int(1..)?" }, returns = common.UNIT,
+  mode = "write", args = { "unit:unit", "parent:unit", "on:date?", "reason:text(200)?", "rev:int(1..)?" },
+  returns = common.UNIT,
   summary = { en = "Move a unit under another parent from a day on.", ["zh-CN"] = "自某日起调整机构隶属关系" },
-  run = function(call, code, parent_code, on, rev)
+  run = function(call, code, parent_code, on, reason, rev)
     local unit, parent, day = common.unit(call, code), common.unit(call, parent_code), on or call.today
     common.check_rev(call, unit, rev)
     check_cycle(call, code, parent_code, day)
     check_parent(call, unit.kind, parent, day)
-    end_span(call, open_span(call, unit, day), day, "moved")
+    end_span(call, open_span(call, unit, day), day, reason)
     add_span(call, code, parent_code, day)
     call.db:run("UPDATE org_unit SET parent = ?, rev = rev + 1 WHERE code = ?", parent_code, code)
     call:unit_set(code, scope_parent(unit.kind, parent))
