@@ -54,9 +54,9 @@ end
 local function take(call, device, item)
   local hash = batch.hash(call, item)
   local known = type(item) == "table" and type(item.id) == "string"
-    and call.db:row("SELECT id, hash, state FROM inspect_inspection WHERE client_id = ?", item.id)
+    and call.db:row("SELECT id, hash, state, unit FROM inspect_inspection WHERE client_id = ?", item.id)
   if known and known.hash == hash then return "repeated" end
-  if known and known.state ~= "draft" then return nil, "inspect.item_dup" end
+  if known and (known.state ~= "draft" or not call:in_scope(known.unit)) then return nil, "inspect.item_dup" end
   local found, rule = batch.check(call, item)
   if not found then return nil, rule end
   local id = known and known.id or insert(call, device, item, found, hash)
