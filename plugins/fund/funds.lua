@@ -122,13 +122,15 @@ commands["fund.get"] = {
 
 commands["fund.list"] = {
   mode = "read", args = { "unit:unit?", "state:enum(open|closed)?" }, returns = "[" .. FUND .. "]",
-  summary = { en = "The funds of the caller's units, or of one unit.", ["zh-CN"] = "捐款项目列表" },
+  summary = { en = "The funds of the caller's units and of the units above, or of one unit.",
+    ["zh-CN"] = "捐款项目列表（本机构、下属及上级）" },
   run = function(call, unit, state)
     local rows = call.db:rows([[SELECT f.code, f.kind, f.name, f.unit, f.opens, f.closes, f.large_fen, f.route_large,
       f.route_rest, f.publicise, f.methods, f.min_fen, f.quota_fen, f.state, f.rev
       FROM fund_fund f JOIN muster_unit m ON m.code = f.unit
-      WHERE m.path >= ? AND m.path < ? AND f.unit = coalesce(?, f.unit) AND f.state = coalesce(?, f.state)
-      ORDER BY f.opens, f.code LIMIT 500]], call.scope, call.scope_end, unit, state)
+      WHERE (m.path >= ? AND m.path < ? OR substr(?, 1, length(m.path)) = m.path)
+      AND f.unit = coalesce(?, f.unit) AND f.state = coalesce(?, f.state)
+      ORDER BY f.opens, f.code LIMIT 500]], call.scope, call.scope_end, call.scope, unit, state)
     for i, row in ipairs(rows) do rows[i] = shown(row) end
     return rows
   end,
