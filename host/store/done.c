@@ -125,10 +125,11 @@ int store_command_find(struct store *s, const struct store_request *request, str
     return request->key.len > 0 ? find(s, request, reply, err) : STORE_NEW;
 }
 
+/* Ids are given in the order of receipt, so the oldest rows come first and `at` needs no index. */
 int store_done_expire(struct store *s, int64_t before_ms, int limit, struct err *err)
 {
     static const struct slice sql =
-        SLICE("DELETE FROM muster_done WHERE id IN (SELECT id FROM muster_done WHERE at < ? ORDER BY at LIMIT ?)");
+        SLICE("DELETE FROM muster_done WHERE at < ? AND id IN (SELECT id FROM muster_done ORDER BY id LIMIT ?)");
     const struct value args[] = {value_int(before_ms), value_int(limit)};
     int64_t changes = 0;
     const struct limits before = lift_limits(s);

@@ -28,7 +28,6 @@ static const char words[] =
     "CREATE TABLE muster_done("
     " id INTEGER PRIMARY KEY, user_id INTEGER NOT NULL, idem TEXT NOT NULL, hash BLOB NOT NULL, reply BLOB NOT NULL,"
     " at INTEGER NOT NULL, UNIQUE(user_id, idem)) STRICT;"
-    "CREATE INDEX muster_done_at ON muster_done(at);"
     /* One row per accepted write; `chain` is SHA-256 over the row before and this row's own fields. */
     "CREATE TABLE muster_audit("
     " id INTEGER PRIMARY KEY, received_at INTEGER NOT NULL, at INTEGER NOT NULL, user TEXT NOT NULL, fingerprint TEXT,"

@@ -177,7 +177,7 @@ static void plugin_stays_inside_its_own_names(void **state)
         {"CREATE INDEX by_text ON notes_note(text)", "sql.name"},
         {"CREATE INDEX notes_i ON muster_user(name)", "sql.name"},
         {"DROP TABLE muster_user", "sql.name"},
-        {"DROP INDEX muster_done_at", "sql.name"},
+        {"DROP INDEX muster_grant_user", "sql.name"},
         {"ALTER TABLE muster_user ADD COLUMN x TEXT", "sql.name"},
         {"ALTER TABLE notes_note RENAME TO muster_x", "sql.name"},
         {"ALTER TABLE notes_note RENAME TO other_x", "sql.name"},
