@@ -21,7 +21,7 @@
  * or too much output waits. */
 
 enum step { STEP_MORE, STEP_STOP };
-enum { EARLY_BYTES = 1024, EARLY_MS = 500, LONG_BYTES = 16 * 1024 };
+enum { EARLY_BYTES = 1024, EARLY_MS = 500, LONG_BYTES = 16 * 1024, TURN_US = 2000 };
 
 /* -- runs -- */
 
@@ -348,11 +348,22 @@ static enum step next(struct conn *c)
     return STEP_MORE;
 }
 
+/* What the loop answers itself takes time from everybody: after a while the others come first. */
+static void end_turn(struct conn *c)
+{
+    if (filling(c) || c->state >= CONN_FINISHING)
+        return;
+    c->full = true;
+    conn_touch(c);
+}
+
 void feed_advance(struct conn *c)
 {
+    const uint64_t until = clock_mono_ns() + TURN_US * 1000;
     do {
         while (next(c) == STEP_MORE)
-            ;
+            if (clock_mono_ns() >= until)
+                end_turn(c);
     } while (hand_off(c));
     if (c->state != CONN_NEW && c->state != CONN_READY)
         return;

@@ -86,6 +86,34 @@ static void shut_out_user_is_signed_out(void **state)
     stop();
 }
 
+/* Thousands of requests that the loop answers itself wait behind a slow one; when it is done, others get an answer in
+ * between. */
+static void loop_serves_others_in_between(void **state)
+{
+    (void)state;
+    enum { MANY = 5000 };
+    long answered = 0;
+    struct buf flood = {0};
+    buf_text(&flood, "probe.spin 10000000\r\n");
+    for (int i = 0; i < MANY; i++)
+        buf_text(&flood, "probe.sayprobe.sayprobe.say1\r\n");
+    buf_text(&flood, "ECHO enough\r\n");
+    house_build(&house);
+    start();
+    struct peer greedy = peer_open(&house, house.alice), other = peer_open(&house, house.alice);
+    assert_true(peer_send(&greedy, buf_view(&flood), 20000));
+    while (answered == 0) {
+        ask(&other, "INFO stats\r\n", "unknown_commands:");
+        answered = strtol(buf_cstr(&other.plain), NULL, 10);
+    }
+    assert_true(answered < MANY);
+    assert_true(peer_expect(&greedy, "enough\r\n"));
+    peer_close(&greedy);
+    peer_close(&other);
+    buf_close(&flood);
+    stop();
+}
+
 /* Signing out leaves the replies to what was asked before, however long they are. */
 static void reset_keeps_long_replies(void **state)
 {
@@ -158,6 +186,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(new_right_holds_for_a_long_request),
         cmocka_unit_test(shut_out_user_is_signed_out),
+        cmocka_unit_test(loop_serves_others_in_between),
         cmocka_unit_test(reset_keeps_long_replies),
         cmocka_unit_test(long_output_in_a_window_is_not_cut),
         cmocka_unit_test(long_replies_of_a_deep_pipeline_all_come),

@@ -64,6 +64,8 @@ static inline void house_plugin(struct house *h)
         "    run = function(_, text) return text end },\n"
         "  [\"probe.long\"] = { mode = \"read\", args = { \"bytes:int\" }, returns = \"text\", summary = \"Long.\",\n"
         "    run = function(_, bytes) return (\"x\"):rep(bytes) end },\n"
+        "  [\"probe.spin\"] = { mode = \"read\", args = { \"times:int\" }, returns = \"nil\", summary = \"Spin.\",\n"
+        "    run = function(_, times) for _ = 1, times do end end },\n"
         "  [\"probe.put\"] = { mode = \"write\", args = { \"text:text\" }, returns = \"text\", summary = \"Put.\",\n"
         "    run = function(_, text) return text end },\n"
         "} }\n");
