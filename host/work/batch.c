@@ -34,6 +34,14 @@ void batch_refuse(struct run *run, int index, const struct err *err)
     calls_refuse(&call, err, &run->out);
 }
 
+void item_refuse(const struct item *item, const struct err *err)
+{
+    struct call call = calls_begin(item->run, item->index);
+    if (item->lang)
+        call.lang = item->lang;
+    calls_refuse(&call, err, &item->run->out);
+}
+
 /* -- the audit row -- */
 
 /* The same number for the same item, however often it is run: that is how it is found again after an unknown commit. */
@@ -150,6 +158,7 @@ bool item_run(struct batch *b, struct item *item)
     int rv = calls_identity(c, run, &id, &err);
     if (rv == 0)
         rv = calls_prepare(c, run, item->index, id, &call, &err);
+    item->lang = id ? call.lang : NULL;
     if (rv == 0)
         rv = write_command(b, item, &call, &err);
     bool alive = store_batch_alive(c->store);

@@ -7,8 +7,9 @@
 /* One command of the batch. */
 struct item {
     struct run *run;
-    int index;     /* of the request in its run */
-    size_t out_at; /* where its reply begins in run->out */
+    int index;        /* of the request in its run */
+    size_t out_at;    /* where its reply begins in run->out */
+    const char *lang; /* static: of a refusal, asked for or the user's; NULL before it ran */
     enum { ITEM_REFUSED, ITEM_REPLAYED, ITEM_ACCEPTED } state;
     int64_t audit_id; /* ACCEPTED: its row of the audit chain */
     unsigned char request[AUDIT_REQUEST_BYTES];
@@ -38,6 +39,8 @@ bool batch_add(struct batch *b, struct run *run, int index);
 /* For settle.c: run the item, its reply stands in its run's `out` afterwards whatever it is. False: the transaction
  * is gone. */
 bool item_run(struct batch *b, struct item *item);
+/* For settle.c: answer the item with an error, in the language it asked for. */
+void item_refuse(const struct item *item, const struct err *err);
 /* Commit, or do whatever must be done instead: when it returns every item's reply is true, and the batch is empty. */
 void batch_settle(struct batch *b);
 /* Answer one request with an error without running it. */

@@ -79,7 +79,7 @@ static void refuse_all(struct batch *b, int from, int count, const struct err *e
         struct item *item = &b->items[i];
         item->out_at = item->run->out.len;
         item->state = ITEM_REFUSED;
-        batch_refuse(item->run, item->index, err);
+        item_refuse(item, err);
     }
 }
 
@@ -138,7 +138,7 @@ static void settle_lost(struct batch *b, int from, int count)
         struct item *item = &b->items[i];
         item->out_at = item->run->out.len;
         if (i == guilty)
-            batch_refuse(item->run, item->index, &err);
+            item_refuse(item, &err);
         else if (run_again(b, i, 1))
             settle(b, i, 1);
     }

@@ -570,6 +570,8 @@ static void refusals_are_in_the_language_asked_for(void **state)
     expect_text(w, "user.token admin x idem=a", "只显示一次机密");
     must(w, "t.put a idem=k");
     expect_text(w, "t.put b idem=k", "该幂等键已用于另一个请求");
+    expect_text(w, "t.destroy x", "结束了与他人共享的事务");
+    expect_text(w, "t.destroy x lang=en", "it alone was undone");
     must(w, "user.set admin language=en");
     expect_text(w, "t.put", "required");
     expect_text(w, "t.put lang=zh-CN", "缺少参数 text");
