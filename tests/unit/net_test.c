@@ -28,7 +28,7 @@ static void lines_are_answered_and_checked(void **state)
     start();
     struct peer p = peer_open(&house, house.alice);
     assert_true(peer_say(&p, "PING\r\nprobe.say \"two words\"\nHELLO 3\nnonsense\n"));
-    assert_true(peer_expect(&p, "+PONG\r\n$9\r\ntwo words\r\n*16\r\n"));
+    assert_true(peer_expect(&p, "+PONG\r\n$9\r\ntwo words\r\n*18\r\n"));
     assert_true(peer_expect(&p, "-ERR unknown command 'nonsense'"));
     assert_true(peer_say(&p, "QUIT\n"));
     assert_true(peer_expect(&p, "+OK\r\n"));
@@ -227,7 +227,7 @@ static void drain_says_goodbye(void **state)
     house_build(&house);
     start();
     struct peer three = peer_open(&house, house.alice), two = peer_open(&house, house.alice);
-    assert_true(peer_say(&three, "*2\r\n$5\r\nHELLO\r\n$1\r\n3\r\n") && peer_expect(&three, "%8\r\n"));
+    assert_true(peer_say(&three, "*2\r\n$5\r\nHELLO\r\n$1\r\n3\r\n") && peer_expect(&three, "%9\r\n"));
     assert_true(peer_say(&two, "*1\r\n$4\r\nPING\r\n") && peer_expect(&two, "+PONG\r\n"));
     buf_clear(&three.plain);
     assert_true(peer_closed_after(&three, 200) < 0);
