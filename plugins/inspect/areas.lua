@@ -39,36 +39,49 @@ local function describe(call, row)
     charge_from = charge.from_day, rev = row.rev }
 end
 
-local function join(call, area, unit, from)
-  local other = span.overlap(call, "inspect_area_unit", "unit", unit, from, nil)
+--- A unit joins an area from a day on; `to`: for a time that has passed already.
+local function join(call, area, unit, from, to)
+  local other = span.overlap(call, "inspect_area_unit", "unit", unit, from, to)
   if other then
     local charge = span.current(call, "inspect_charge", "area", other.area, from)
     call:fail("CONFLICT", { rule = "inspect.one_area", arg = "units", state = other.area },
       "unit %s is in area %s (%s), whose leader is %s", unit, other.area, span.words(other),
       charge and charge.leader or "-")
   end
-  call.db:run("INSERT INTO inspect_area_unit (area, unit, from_day, at) VALUES (?, ?, ?, ?)", area, unit, from,
-    call.now)
+  call.db:run("INSERT INTO inspect_area_unit (area, unit, from_day, to_day, at, ended_at) VALUES (?, ?, ?, ?, ?, ?)",
+    area, unit, from, to, call.now, to and call.now)
 end
 
---- Bring the units of an area to the given list from day `from` on: leave, stay, join.
+--- Spans of the area's units that hold on or after `from`: { [unit] = { span, … } } in the order of days.
+local function spans_from(call, area, from)
+  local by_unit = {}
+  for _, s in ipairs(call.db:rows("SELECT id, unit, from_day, to_day FROM inspect_area_unit WHERE area = ?"
+      .. " AND (to_day IS NULL OR to_day > ? AND to_day > from_day) ORDER BY unit, from_day", area, from)) do
+    by_unit[s.unit] = by_unit[s.unit] or {}
+    table.insert(by_unit[s.unit], s)
+  end
+  return by_unit
+end
+
+--- Bring the units of an area to the given list from day `from` on: who is not in it leaves, who is belongs to it on
+-- every day from then on.
 local function set_units(call, area, units, from)
-  local wanted = {}
+  local present, wanted = spans_from(call, area, from), {}
   for _, u in ipairs(units) do wanted[u] = true end
-  for _, s in ipairs(call.db:rows(
-      "SELECT id, unit FROM inspect_area_unit WHERE area = ? AND (to_day IS NULL OR to_day > ?)", area, from)) do
-    if wanted[s.unit] then
-      wanted[s.unit] = nil
-    else
+  for unit, spans in pairs(present) do
+    for _, s in ipairs(wanted[unit] and {} or spans) do
       call.db:run("UPDATE inspect_area_unit SET to_day = CASE WHEN from_day > ? THEN from_day ELSE ? END, ended_at = ?"
         .. " WHERE id = ?", from, from, call.now, s.id)
     end
   end
-  for _, u in ipairs(units) do
-    if wanted[u] then
-      wanted[u] = nil
-      join(call, area, u, from)
+  for _, unit in ipairs(units) do
+    local day = wanted[unit] and from -- a unit named twice joins once
+    wanted[unit] = nil
+    for _, s in ipairs(day and present[unit] or {}) do
+      if s.from_day > day then join(call, area, unit, day, s.from_day) end
+      day = s.to_day
     end
+    if day then join(call, area, unit, day) end
   end
 end
 
