@@ -126,8 +126,8 @@ commands["fund.receipt.list"] = {
     common.fund(call, fund)
     local last = after and need_receipt(call, after) or { year = 0, seq = 0 }
     local rows = call.db:rows(SELECT .. [[WHERE r.fund = ? AND r.state = coalesce(?, r.state)
-      AND (r.year > ? OR r.year = ? AND r.seq > ?) AND m.path >= ? AND m.path < ? ORDER BY r.year, r.seq LIMIT ?]],
-      fund, state, last.year, last.year, last.seq, call.scope, call.scope_end, limit)
+      AND (r.year, r.seq) > (?, ?) AND m.path >= ? AND m.path < ? ORDER BY r.year, r.seq LIMIT ?]],
+      fund, state, last.year, last.seq, call.scope, call.scope_end, limit)
     for _, row in ipairs(rows) do finish(row) end
     return rows
   end,
