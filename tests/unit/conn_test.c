@@ -86,6 +86,56 @@ static void shut_out_user_is_signed_out(void **state)
     stop();
 }
 
+/* What comes behind a sign-in, refused or not, waits for it. */
+static void requests_behind_a_sign_in_keep_their_place(void **state)
+{
+    (void)state;
+    house_build(&house);
+    start();
+    struct peer admin = peer_open(&house, house.alice), clerk = clerk_open(&admin);
+    struct peer p = peer_open(&house, house.stranger);
+    ask(&p,
+        "PING a\r\nAUTH clerk wrong\r\nlimits\r\nAUTH clerk correct-horse\r\nPING b\r\nprobe.say a\r\nQUIT\r\nPING c\r\n",
+        "$1\r\na\r\n-WRONGPASS");
+    assert_true(peer_expect(&p, "\r\n-NOAUTH Authentication required"));
+    assert_true(peer_expect(&p, "\r\n+OK\r\n$1\r\nb\r\n-NOPERM"));
+    assert_true(peer_expect(&p, "\r\n+OK\r\n"));
+    assert_true(peer_closed_after(&p, 3000) >= 0);
+    assert_int_equal(p.plain.len, 0);
+    peer_close(&p);
+    peer_close(&clerk);
+    peer_close(&admin);
+    stop();
+}
+
+/* Where the lanes take no more, each request is told so in its place. */
+static void busy_keeps_its_place(void **state)
+{
+    (void)state;
+    house_build(&house);
+    house.options.lanes.mailbox = 1;
+    house.options.lanes.readers = 1;
+    start();
+    struct peer a = peer_open(&house, house.alice), b = peer_open(&house, house.alice),
+                c = peer_open(&house, house.alice);
+    ask(&b, "PING\r\n", "+PONG\r\n");
+    ask(&c, "PING\r\n", "+PONG\r\n");
+    assert_true(peer_say(&a, "probe.spin 40000000\r\n"));
+    usleep(50000); /* at the lane; the next one waits in the mailbox */
+    assert_true(peer_say(&b, "probe.say b\r\n"));
+    usleep(50000);
+    ask(&c, "PING 1\r\nprobe.say x\r\nprobe.say y\r\nPING 2\r\nprobe.say z\r\nPING 3\r\n",
+        "$1\r\n1\r\n-BUSY busy.queue");
+    assert_true(peer_expect(&c, "\r\n-BUSY busy.queue"));
+    assert_true(peer_expect(&c, "\r\n$1\r\n2\r\n-BUSY busy.queue"));
+    assert_true(peer_expect(&c, "\r\n$1\r\n3\r\n"));
+    assert_true(peer_expect(&a, "$-1\r\n") && peer_expect(&b, "$1\r\nb\r\n"));
+    peer_close(&a);
+    peer_close(&b);
+    peer_close(&c);
+    stop();
+}
+
 /* Thousands of requests that the loop answers itself wait behind a slow one; when it is done, others get an answer in
  * between. */
 static void loop_serves_others_in_between(void **state)
@@ -186,6 +236,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(new_right_holds_for_a_long_request),
         cmocka_unit_test(shut_out_user_is_signed_out),
+        cmocka_unit_test(requests_behind_a_sign_in_keep_their_place),
+        cmocka_unit_test(busy_keeps_its_place),
         cmocka_unit_test(loop_serves_others_in_between),
         cmocka_unit_test(reset_keeps_long_replies),
         cmocka_unit_test(long_output_in_a_window_is_not_cut),
