@@ -7,23 +7,6 @@
 
 /* CLIENT: name, show and end connections. A user sees and ends the own ones, an administrator all. */
 
-enum { NAME_MOST = 64 };
-
-static void refuse(struct buf *reply, int code, const char *text)
-{
-    struct err err = {0};
-    err_set(&err, code, "%s", text);
-    reply_error(reply, &err);
-}
-
-static bool plain(struct slice s)
-{
-    for (size_t i = 0; i < s.len; i++)
-        if (s.data[i] < '!' || s.data[i] > '~')
-            return false;
-    return s.len <= NAME_MOST;
-}
-
 static void set(char **field, struct slice value)
 {
     free(*field);
@@ -32,8 +15,8 @@ static void set(char **field, struct slice value)
 
 static void set_name(struct conn *c, const struct message *m, struct buf *reply)
 {
-    if (!plain(m->args[2])) {
-        refuse(reply, ERR_ARG, "CLIENT SETNAME: a name is at most 64 printable characters without blanks");
+    if (!intrinsic_name(m->args[2])) {
+        intrinsic_refuse(reply, ERR_ARG, "CLIENT SETNAME: a name is at most 64 printable characters without blanks");
         return;
     }
     set(&c->name, m->args[2]);
@@ -45,9 +28,9 @@ static void set_info(struct conn *c, const struct message *m, struct buf *reply)
     char **field = intrinsic_word(m->args[2], "LIB-NAME")  ? &c->lib_name
                    : intrinsic_word(m->args[2], "LIB-VER") ? &c->lib_version
                                                            : NULL;
-    if (!field || !plain(m->args[3])) {
-        refuse(reply, ERR_ARG,
-               "CLIENT SETINFO: LIB-NAME or LIB-VER and at most 64 printable characters without blanks");
+    if (!field || !intrinsic_name(m->args[3])) {
+        intrinsic_refuse(reply, ERR_ARG,
+                         "CLIENT SETINFO: LIB-NAME or LIB-VER and at most 64 printable characters without blanks");
         return;
     }
     set(field, m->args[3]);
@@ -158,7 +141,8 @@ static void end_connection(struct conn *c, const struct message *m, struct buf *
     struct reply r;
     struct conn *other = m->nargs == 4 && intrinsic_word(m->args[2], "ID") ? find(c, m) : NULL;
     if (m->nargs != 4 || !intrinsic_word(m->args[2], "ID")) {
-        refuse(reply, ERR_ARG, "CLIENT KILL: give ID and the number of a connection (CLIENT LIST shows them)");
+        intrinsic_refuse(reply, ERR_ARG,
+                         "CLIENT KILL: give ID and the number of a connection (CLIENT LIST shows them)");
         return;
     }
     if (other && other != c)
@@ -179,7 +163,7 @@ static void accept_only(struct conn *c, const struct message *m, struct buf *rep
     if (intrinsic_word(m->args[2], "ON") || intrinsic_word(m->args[2], "OFF"))
         intrinsic_ok(reply); /* nothing is ever evicted here, so it is true either way */
     else
-        refuse(reply, ERR_ARG, "CLIENT NO-EVICT and NO-TOUCH: ON or OFF");
+        intrinsic_refuse(reply, ERR_ARG, "CLIENT NO-EVICT and NO-TOUCH: ON or OFF");
 }
 
 static const struct {
@@ -202,14 +186,15 @@ void client_answer(struct conn *c, const struct message *m, struct buf *reply)
             continue;
         int words = m->nargs - 2;
         if (words < subcommands[i].min || words > subcommands[i].max)
-            refuse(reply, ERR_NOCOMMAND, "wrong number of arguments for 'client' command");
+            intrinsic_refuse(reply, ERR_NOCOMMAND, "wrong number of arguments for 'client' command");
         else if (c->state != CONN_READY && !subcommands[i].early)
-            refuse(reply, ERR_NOAUTH,
-                   "Authentication required: AUTH user secret, or connect with a client certificate");
+            intrinsic_refuse(reply, ERR_NOAUTH,
+                             "Authentication required: AUTH user secret, or connect with a client certificate");
         else
             subcommands[i].answer(c, m, reply);
         return;
     }
-    refuse(reply, ERR_NOCOMMAND,
-           "unknown subcommand of CLIENT; there are SETNAME GETNAME SETINFO ID INFO LIST KILL NO-EVICT NO-TOUCH");
+    intrinsic_refuse(
+        reply, ERR_NOCOMMAND,
+        "unknown subcommand of CLIENT; there are SETNAME GETNAME SETINFO ID INFO LIST KILL NO-EVICT NO-TOUCH");
 }

@@ -5,6 +5,8 @@
 
 /* The table of the connection's own commands, and the smallest of them. */
 
+enum { NAME_MOST = 64 };
+
 bool intrinsic_word(struct slice s, const char *word)
 {
     return strlen(word) == s.len && strncasecmp(s.data, word, s.len) == 0;
@@ -13,6 +15,21 @@ bool intrinsic_word(struct slice s, const char *word)
 void intrinsic_ok(struct buf *reply)
 {
     buf_text(reply, "+OK\r\n");
+}
+
+void intrinsic_refuse(struct buf *reply, int code, const char *text)
+{
+    struct err err = {0};
+    err_set(&err, code, "%s", text);
+    reply_error(reply, &err);
+}
+
+bool intrinsic_name(struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (s.data[i] < '!' || s.data[i] > '~')
+            return false;
+    return s.len <= NAME_MOST;
 }
 
 static void ping(struct conn *c, const struct message *m, struct buf *reply)
@@ -36,14 +53,11 @@ static void quit(struct conn *c, const struct message *m, struct buf *reply)
 
 static void select_db(struct conn *c, const struct message *m, struct buf *reply)
 {
-    struct err err = {0};
     (void)c;
-    if (slice_is(m->args[1], "0")) {
+    if (slice_is(m->args[1], "0"))
         intrinsic_ok(reply);
-        return;
-    }
-    err_set(&err, ERR_ARG, "SELECT: there is one database, number 0");
-    reply_error(reply, &err);
+    else
+        intrinsic_refuse(reply, ERR_ARG, "SELECT: there is one database, number 0");
 }
 
 static void no_push(struct conn *c, const struct message *m, struct buf *reply)

@@ -27,6 +27,9 @@ const struct intrinsic *intrinsic_find(struct slice name);
 const struct command *intrinsic_command(struct registry *r, struct slice name);
 bool intrinsic_word(struct slice s, const char *word); /* equal but for case */
 void intrinsic_ok(struct buf *reply);
+void intrinsic_refuse(struct buf *reply, int code, const char *text);
+/* Fit to be the name of a connection or library: at most 64 printable ASCII characters without blanks. */
+bool intrinsic_name(struct slice s);
 
 /* sign_in.c */
 intrinsic_answer sign_in_hello, sign_in_auth, sign_in_reset;

@@ -11,14 +11,7 @@
  * name; loopback counts by user name alone, because one address stands for many programs there), and only so many
  * secrets are checked at once that guessing cannot keep the readers busy. */
 
-enum { PASSWORDS_MOST = 4, NAME_MOST = 64, PROTO_MOST = 3, CERTIFICATE_AGAIN_MS = 200 };
-
-static void refuse(struct buf *reply, int code, const char *text)
-{
-    struct err err = {0};
-    err_set(&err, code, "%s", text);
-    reply_error(reply, &err);
-}
+enum { PASSWORDS_MOST = 4, PROTO_MOST = 3, CERTIFICATE_AGAIN_MS = 200 };
 
 static void greet(struct conn *c, struct buf *reply)
 {
@@ -38,14 +31,6 @@ static void greet(struct conn *c, struct buf *reply)
     reply_key_int(&r, "zone_min", c->server->zone_min);
     reply_close(&r);
     reply_finish(&r);
-}
-
-static bool name_allowed(struct slice name)
-{
-    for (size_t i = 0; i < name.len; i++)
-        if (name.data[i] < '!' || name.data[i] > '~')
-            return false;
-    return name.len <= NAME_MOST;
 }
 
 static void replace(char **text, char *with)
@@ -180,7 +165,7 @@ static const char *read_hello(const struct conn *c, const struct message *m, str
         } else if (intrinsic_word(m->args[i], "SETNAME") && i + 1 < m->nargs) {
             h->named = true;
             h->name = m->args[++i];
-            if (!name_allowed(h->name))
+            if (!intrinsic_name(h->name))
                 return "HELLO SETNAME: a name is at most 64 printable characters without blanks";
         } else {
             return "HELLO: after the version may follow AUTH user secret and SETNAME name";
@@ -204,7 +189,7 @@ void sign_in_hello(struct conn *c, const struct message *m, struct buf *reply)
     struct hello h = {0};
     const char *wrong = read_hello(c, m, &h);
     if (wrong) {
-        refuse(reply, ERR_ARG, wrong);
+        intrinsic_refuse(reply, ERR_ARG, wrong);
         return;
     }
     c->hello_proto = h.proto;
