@@ -30,7 +30,7 @@ struct lane {
     struct gate ready;     /* opens with 0 or the error code of the start */
     struct err err;        /* why it did not start */
     struct mailbox *inbox; /* of struct run */
-    atomic_bool busy;      /* counts as one in the choice of the shortest queue */
+    atomic_bool busy;      /* a reader that works: counts as one in the choice of the shortest queue */
     struct calls calls;
     struct lane_counters counters;
 };

@@ -153,13 +153,11 @@ static void work(struct writer *w)
     for (;;) {
         bool closed = false;
         if (current(w, wait_ms, &closed)) {
-            atomic_store(&w->lane->busy, true);
             run_batch(w);
             wait_ms = IDLE_MS;
         } else if (closed) {
             return;
         } else {
-            atomic_store(&w->lane->busy, false);
             wait_ms = tidy(w);
         }
     }
