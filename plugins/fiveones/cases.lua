@@ -114,17 +114,17 @@ commands["fiveones.case.status"] = {
 commands["fiveones.case.list"] = {
   mode = "read",
   args = { "unit:unit?", "campaign:text(20)?", "state:enum(open|active|suspended|completed|closed)?",
-    "kind:enum(military|civil)?", "after:text(0..60)?", "limit:int(1..500)=100" },
+    "kind:enum(military|civil)?", "after:text(0..60)?", "limit:int(1..500)=100", "liaison:text(20)?" },
   returns = "[" .. CASE .. "]",
   summary = { en = "List cases in order of their numbers, after the given one.",
     ["zh-CN"] = "按编号列出个案，可分页" },
-  run = function(call, unit, campaign, state, kind, after, limit)
+  run = function(call, unit, campaign, state, kind, after, limit, liaison)
     local path, path_end = scope.subtree(call, unit)
     local out = {}
     for i, row in ipairs(call.db:rows("SELECT c.* FROM fiveones_case c JOIN muster_unit m ON m.code = c.unit"
         .. " WHERE m.path >= ? AND m.path < ? AND (c.campaign = ? OR ? IS NULL) AND (c.state = ? OR ? IS NULL)"
-        .. " AND (c.kind = ? OR ? IS NULL) AND c.no > ? ORDER BY c.no LIMIT ?", path, path_end,
-        campaign, campaign, state, state, kind, kind, after or "", limit)) do
+        .. " AND (c.kind = ? OR ? IS NULL) AND c.liaison = coalesce(?, c.liaison) AND c.no > ? ORDER BY c.no LIMIT ?",
+        path, path_end, campaign, campaign, state, state, kind, kind, liaison, after or "", limit)) do
       out[i] = describe(row)
     end
     return out

@@ -136,18 +136,20 @@ commands["fiveones.problem.none"] = {
 commands["fiveones.problem.list"] = {
   mode = "read",
   args = { "case:text(60)?", "unit:unit?", "state:enum(registered|handling|solved|unsolvable|transferred)?",
-    "after:text(0..60)?", "limit:int(1..500)=100" },
+    "after:text(0..60)?", "limit:int(1..500)=100", "overdue:bool=0" },
   returns = "[" .. PROBLEM .. "]",
   summary = { en = "List problems in order of their numbers, after the given one.",
     ["zh-CN"] = "按编号列出现实问题，可分页" },
-  run = function(call, no, unit, state, after, limit)
+  doc = "`overdue`: only those not settled by their due day.",
+  run = function(call, no, unit, state, after, limit, overdue)
     local path, path_end = scope.subtree(call, unit)
-    local only = no and case.row(call, no).id
+    local only, before = no and case.row(call, no).id, overdue and call.today or nil
     local out = {}
     for i, p in ipairs(call.db:rows("SELECT p.*, c.no AS case_no, c.state AS case_state FROM fiveones_problem p"
         .. " JOIN fiveones_case c ON c.id = p.case_id JOIN muster_unit m ON m.code = c.unit"
         .. " WHERE m.path >= ? AND m.path < ? AND (c.id = ? OR ? IS NULL) AND (p.state = ? OR ? IS NULL) AND p.no > ?"
-        .. " ORDER BY p.no LIMIT ?", path, path_end, only, only, state, state, after or "", limit)) do
+        .. " AND (? IS NULL OR p.due < ? AND (p.state = 'registered' OR p.state = 'handling'))"
+        .. " ORDER BY p.no LIMIT ?", path, path_end, only, only, state, state, after or "", before, before, limit)) do
       out[i] = describe(call, p, { no = p.case_no, state = p.case_state })
     end
     return out
