@@ -6,10 +6,12 @@ local commands = {}
 
 local EVENT = "{code:text, name:text, unit:text, opened:date, closed:date, state:text, rev:int}"
 
-local function event(call, code)
+--- One event. `own`: of a unit in the caller's scope; else of a unit above it, too, whose event it works in.
+local function event(call, code, own)
   local row = call.db:row([[SELECT e.code, e.name, e.unit, e.opened, e.closed, e.state, e.rev, m.path
     FROM org_event e JOIN muster_unit m ON m.code = e.unit WHERE e.code = ?]], code)
-  if not row or not common.sees(call, row.path) then common.unknown(call, "event", code) end
+  local above = row and not own and call.scope:sub(1, #row.path) == row.path
+  if not row or not (above or common.sees(call, row.path)) then common.unknown(call, "event", code) end
   row.path = nil
   return row
 end
@@ -32,7 +34,7 @@ commands["org.event.close"] = {
   mode = "write", args = { "code:text(20)", "on:date?", "rev:int(1..)?" }, returns = EVENT,
   summary = { en = "Close an event; `on` is the first day after it.", ["zh-CN"] = "结束事件（on 为结束后首日）" },
   run = function(call, code, on, rev)
-    local row, day = event(call, code), on or call.today
+    local row, day = event(call, code, true), on or call.today
     common.check_rev(call, row, rev)
     if row.closed then
       call:fail("STATE", { rule = "org.event_closed", state = "closed" }, "event %s was closed on %s", code, row.closed)
@@ -46,16 +48,18 @@ commands["org.event.close"] = {
 commands["org.event.get"] = {
   mode = "read", args = { "code:text(20)" }, returns = EVENT,
   summary = { en = "One event.", ["zh-CN"] = "查看事件" },
-  run = event,
+  run = function(call, code) return event(call, code) end,
 }
 
 commands["org.event.list"] = {
   mode = "read", args = { "state:enum(open|closed)?" }, returns = "[" .. EVENT .. "]",
-  summary = { en = "The events of the caller's units.", ["zh-CN"] = "事件列表" },
+  summary = { en = "The events of the caller's units and of the units above.",
+    ["zh-CN"] = "事件列表（本机构、下属及上级）" },
   run = function(call, state)
     return call.db:rows([[SELECT e.code, e.name, e.unit, e.opened, e.closed, e.state, e.rev FROM org_event e
-      JOIN muster_unit m ON m.code = e.unit WHERE e.state = coalesce(?, e.state) AND m.path >= ? AND m.path < ?
-      ORDER BY e.opened, e.code LIMIT 500]], state, call.scope, call.scope_end)
+      JOIN muster_unit m ON m.code = e.unit WHERE e.state = coalesce(?, e.state)
+      AND (m.path >= ? AND m.path < ? OR substr(?, 1, length(m.path)) = m.path)
+      ORDER BY e.opened, e.code LIMIT 500]], state, call.scope, call.scope_end, call.scope)
   end,
 }
 
