@@ -1,5 +1,6 @@
 --- Thousands of random calls of every command, from several users with scopes apart from each other, pipelined over several
 --- connections. After it: no fault, no leak, a whole audit chain, sound books, the figures of the past as they were.
+--- The calls follow from the seed and from the replies; which connection's write comes first is the server's affair.
 ---   MUSTER_CALLS=n   how many calls (5,000)      MUSTER_SEED=n   another sequence (1)
 local random = require "random_calls.random"
 local house = require "random_calls.house"
@@ -158,8 +159,8 @@ end
 --- units wait for the end: a figure of the past is told by the settings and within the tree of today.
 local SHARE = { ["user.password"] = 5, ["user.add"] = 20, ["setting.set"] = 0, ["org.unit.move"] = 0,
   ["org.unit.reopen"] = 0, ["fund.open"] = 20, ["fund.close"] = 2, ["org.unit.close"] = 10,
-  ["inspect.site.close"] = 20,
-  ["inspect.area.discharge"] = 30, ["inspect.finding.waive"] = 5, ["fiveones.case.suspend"] = 10 }
+  ["inspect.site.close"] = 20, ["inspect.area.discharge"] = 30, ["inspect.finding.waive"] = 5,
+  ["fiveones.case.suspend"] = 10 }
 local PRESENT = { ["org.leadgroup.head"] = true } -- a figure that tells a name, as it is written now
 
 --- Does everything exist that the command cannot do without?
