@@ -1,5 +1,7 @@
 #include "access/identity.h"
 
+#include "access/users.h"
+
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,12 +73,31 @@ static int64_t int_of(struct cursor *c, int column)
     return v.type == VALUE_INT ? v.i : 0;
 }
 
+/* The method that was used to sign in, as far as the identity knows; 0: a password, or none. */
+static int method_of(const struct identity *id)
+{
+    return id->fingerprint[0] ? METHOD_CERT : id->token_id ? METHOD_TOKEN : 0;
+}
+
+static int check_user(const struct identity *id, bool disabled, struct value methods, struct err *err)
+{
+    int allowed = 0;
+    if (disabled)
+        return err_rule(err, ERR_NOAUTH, "user.disabled", NULL, "user %s is disabled; ask an administrator", id->name);
+    int rv = methods_parse(methods.s, &allowed, err);
+    if (rv == 0 && (method_of(id) & ~allowed))
+        rv = err_rule(err, ERR_NOAUTH, "user.method", NULL, "%s may not sign in like this any more; use another method",
+                      id->name);
+    return rv;
+}
+
 static int read_user(struct store *s, struct identity *id, struct err *err)
 {
     struct value arg = value_int(id->user_id);
     struct cursor *c = NULL;
-    int rv = store_query(s, NULL, SLICE("SELECT name, person, lang, admin, disabled FROM muster_user WHERE id = ?"),
-                         &arg, 1, &c, err);
+    int rv =
+        store_query(s, NULL, SLICE("SELECT name, person, lang, admin, disabled, methods FROM muster_user WHERE id = ?"),
+                    &arg, 1, &c, err);
     if (rv)
         return rv;
     rv = cursor_step(c, err);
@@ -87,10 +108,9 @@ static int read_user(struct store *s, struct identity *id, struct err *err)
         id->person = text_of(c, 1);
         id->lang = text_of(c, 2);
         id->admin = int_of(c, 3) != 0;
-        rv = 0;
-        if (int_of(c, 4))
-            rv =
-                err_rule(err, ERR_NOAUTH, "user.disabled", NULL, "user %s is disabled; ask an administrator", id->name);
+        struct value methods;
+        cursor_value(c, 5, &methods);
+        rv = check_user(id, int_of(c, 4) != 0, methods, err);
     }
     cursor_close(c);
     return rv;

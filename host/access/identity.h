@@ -32,11 +32,12 @@ void identity_unref(struct identity *id); /* NULL is fine */
 uint64_t access_version(void);
 void access_changed(void); /* after the commit, before its replies leave */
 
-/* Read the user's identity. ERR_NOTFOUND; ERR_NOAUTH when disabled, or when `fingerprint` (may be "") was revoked.
+/* Read the user's identity. ERR_NOTFOUND; ERR_NOAUTH when disabled, or when `fingerprint` (may be "") was revoked
+ * or certificates are no method of the user's any more.
  * Inside a read or batch. */
 int identity_read(struct store *s, int64_t user_id, const char *fingerprint, struct identity **out, struct err *err);
 
-/* Read it again, as it signed in: also ERR_NOAUTH when its token was revoked. */
+/* Read it again, as it signed in: also ERR_NOAUTH when its token was revoked, or tokens are no method any more. */
 int identity_refresh(struct store *s, const struct identity *old, struct identity **out, struct err *err);
 
 /* May this identity use the command at all, whatever the unit? For early refusal and COMMAND LIST. */

@@ -24,6 +24,7 @@ static const struct text words[] = {
     {"sign-in refused: name, secret or method is wrong, or the user is disabled",
      "登录被拒绝：用户名、密码或令牌、登录方式有误，或用户已停用"},
     {"user %s is disabled; ask an administrator", "用户 %s 已停用；请联系管理员"},
+    {"%s may not sign in like this any more; use another method", "%s 不能再这样登录；请改用其他方式"},
     {"the certificate of %s was revoked; sign in with another", "%s 的证书已吊销；请用其他方式登录"},
     {"the token of %s was revoked; sign in with another", "%s 的令牌已吊销；请用其他方式登录"},
     {"the user no longer exists", "该用户已不存在"},

@@ -213,7 +213,14 @@ static void methods_are_bound_to_the_user(void **state)
     house_expect(h, user_token(h->s, &wang, SLICE("phone"), 1000, token, &h->err), 0, NULL);
     house_expect(h, user_cert(h->s, &wang, slice_of(print_a), SLICE("card"), 1000, &h->err), 0, NULL);
     const struct user_fields only_password = {.methods = SLICE("password")};
+    struct identity *by_token = NULL, *by_cert = NULL;
+    house_expect(h, secret(h, "wang", token, &by_token), 0, NULL);
+    house_expect(h, signin_certificate(h->s, print_a, &by_cert, &h->err), 0, NULL);
     house_expect(h, user_change(h->s, &wang, &only_password, &h->err), 0, NULL);
+    house_expect(h, identity_refresh(h->s, by_token, &id, &h->err), ERR_NOAUTH, "user.method");
+    house_expect(h, identity_refresh(h->s, by_cert, &id, &h->err), ERR_NOAUTH, "user.method");
+    identity_unref(by_token);
+    identity_unref(by_cert);
     house_expect(h, secret(h, "wang", token, &id), ERR_WRONGPASS, NULL);
     house_expect(h, signin_certificate(h->s, print_a, &id, &h->err), ERR_WRONGPASS, NULL);
     wang = house_look(h, "wang");
