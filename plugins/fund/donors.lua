@@ -52,7 +52,7 @@ local function from_person(call, fund, on, who)
       who.code, unit, who.unit)
   end
   check_place(call, fund, unit, path)
-  return { code = who.code, key = "P:" .. who.code, name = person.name, class = person.status, unit = unit,
+  return { code = who.code, key = "P:" .. who.code, name = person.name, class = person.status, unit = unit, path = path,
     branch = by_branch and person.branch or "", branch_name = person.branch_name, anonymous = who.anonymous or false }
 end
 
@@ -64,13 +64,15 @@ local function from_other(call, fund, who)
   end
   if who.branch then not_of_branch(call, name or "-", who.branch) end
   local unit = who.unit or fund.unit
-  check_place(call, fund, unit, who.unit and call:unit_path(unit) or fund.path)
-  return { key = name and "N:" .. name, name = name, class = name and "body" or "anonymous", unit = unit, branch = "",
+  local path = who.unit and call:unit_path(unit) or fund.path
+  check_place(call, fund, unit, path)
+  return { key = name and "N:" .. name, name = name, class = name and "body" or "anonymous", unit = unit,
+    path = path, branch = "",
     anonymous = who.anonymous or false }
 end
 
 --- Check a donor against the fund's rules on a day. `who`: { code, name, branch, unit, anonymous }.
--- Returns { code, key (nil: anonymous), name, class, unit, branch, branch_name, anonymous }.
+-- Returns { code, key (nil: anonymous), name, class, unit, path, branch, branch_name, anonymous }.
 -- Refuses with POLICY fund.member_only, fund.nonmember_only, fund.outside, fund.other_unit; ARG fund.donor.
 function donors.check(call, fund, on, who)
   if fund.kind == "inkind" then

@@ -7,13 +7,13 @@ local figures = {}
 
 local MOST_FUNDS = 8
 
--- Parameters: as_of, day, eight funds, scope, scope_end, branch, unit, route, from, to.
+-- Parameters: as_of, day, eight funds, place, branch, unit, route, from, to.
 local NET = [[WITH net AS (SELECT j.gift, sum(j.credit_fen) - sum(j.debit_fen) AS fen
   FROM fund_journal j WHERE j.account = 'income' AND j.at <= ? AND j.on_day <= ?
   AND j.fund IN (?, ?, ?, ?, ?, ?, ?, ?) GROUP BY j.gift HAVING sum(j.credit_fen) - sum(j.debit_fen) > 0),
   valid AS (SELECT g.id, g.donor_key, g.branch, g.large, n.fen FROM net n JOIN fund_gift g ON g.id = n.gift
-  JOIN muster_unit m ON m.code = g.unit WHERE m.path >= ? AND m.path < ? AND g.branch = coalesce(?, g.branch)
-  AND g.unit = coalesce(?, g.unit) AND g.route = coalesce(?, g.route) AND g.on_day >= ? AND g.on_day <= ?) ]]
+  WHERE g.path LIKE ? AND g.branch = coalesce(?, g.branch) AND g.unit = coalesce(?, g.unit)
+  AND g.route = coalesce(?, g.route) AND g.on_day >= ? AND g.on_day <= ?) ]]
 
 local SUMMARY = NET .. [[SELECT coalesce(sum(v.fen), 0) AS net, count(*) AS gifts,
   count(DISTINCT v.donor_key) AS donors, count(DISTINCT nullif(v.branch, '')) AS branches,
@@ -22,10 +22,10 @@ local SUMMARY = NET .. [[SELECT coalesce(sum(v.fen), 0) AS net, count(*) AS gift
 
 local LINES = NET .. "SELECT count(*) AS lines FROM valid v JOIN fund_payline l ON l.gift = v.id"
 
--- Entries of one kind. Parameters: kind, as_of, day, eight funds, scope, scope_end, branch, unit, route, from, to.
+-- Entries of one kind. Parameters: kind, as_of, day, eight funds, place, branch, unit, route, from, to.
 local ENTRIES = [[SELECT count(*) AS n FROM fund_journal j JOIN fund_gift g ON g.id = j.gift
-  JOIN muster_unit m ON m.code = g.unit WHERE j.kind = ? AND j.account = 'income' AND j.at <= ? AND j.on_day <= ?
-  AND j.fund IN (?, ?, ?, ?, ?, ?, ?, ?) AND m.path >= ? AND m.path < ? AND g.branch = coalesce(?, g.branch)
+  WHERE j.kind = ? AND j.account = 'income' AND j.at <= ? AND j.on_day <= ?
+  AND j.fund IN (?, ?, ?, ?, ?, ?, ?, ?) AND g.path LIKE ? AND g.branch = coalesce(?, g.branch)
   AND g.unit = coalesce(?, g.unit) AND g.route = coalesce(?, g.route) AND g.on_day >= ? AND g.on_day <= ?]]
 
 --- The funds asked for as eight parameters. Each must exist, so that a slip in a code is no quiet zero.
@@ -40,12 +40,18 @@ local function fund_codes(call, q)
   return table.unpack(codes, 1, MOST_FUNDS)
 end
 
+--- Pattern of the paths that lie in the scope asked for, wherever the scope's own unit stood then.
+local function place(q)
+  local unit = q.scope:match("([^/]+)/$")
+  return unit and "%/" .. unit .. "/%" or "%"
+end
+
 --- Parameters common to the statements above, in their order.
 local function parameters(call, q)
   local own = q.own and (q.unit or q.scope:match("([^/]+)/$")) or nil
   local from, to = figure.span(q)
   local f1, f2, f3, f4, f5, f6, f7, f8 = fund_codes(call, q)
-  return q.as_of, figure.day(call, q), f1, f2, f3, f4, f5, f6, f7, f8, q.scope, q.scope_end, q.branch, own, q.route,
+  return q.as_of, figure.day(call, q), f1, f2, f3, f4, f5, f6, f7, f8, place(q), q.branch, own, q.route,
     from, to
 end
 
@@ -101,14 +107,14 @@ local function goods(name, unit, sql, en, zh)
       local own = q.own and (q.unit or q.scope:match("([^/]+)/$")) or nil
       local day = figure.day(call, q)
       return figure.value(call.db:value(sql, q.fund, q.item, q.as_of, q.as_of, day, from, to,
-        q.scope, q.scope_end, own))
+        place(q), own))
     end,
   }
 end
 
-local GOODS = [[ FROM fund_inkind i JOIN muster_unit m ON m.code = i.unit WHERE i.fund = ?
+local GOODS = [[ FROM fund_inkind i WHERE i.fund = ?
   AND i.item = coalesce(?, i.item) AND i.at <= ? AND (i.voided_at IS NULL OR i.voided_at > ?) AND i.on_day <= ?
-  AND i.on_day >= ? AND i.on_day <= ? AND m.path >= ? AND m.path < ? AND i.unit = coalesce(?, i.unit)]]
+  AND i.on_day >= ? AND i.on_day <= ? AND i.path LIKE ? AND i.unit = coalesce(?, i.unit)]]
 
 goods("fund.inkind_qty", "count", "SELECT coalesce(sum(i.qty), 0)" .. GOODS, "Pieces of goods given.", "捐赠物资数量")
 goods("fund.inkind_fen", "fen", "SELECT coalesce(sum(i.valued_fen), 0)" .. GOODS, "Value of goods given.", "捐赠物资估值")

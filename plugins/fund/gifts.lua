@@ -112,12 +112,12 @@ local function insert(call, fund, donor, amount, on, state, note)
     route = large and fund.route_large or fund.route_rest, state = state }
   if large and not note then note = note_on(donor) end
   gift.id = call.db:value([[INSERT INTO fund_gift (no, year, seq, fund, donor, donor_key, donor_name, donor_class,
-    anonymous, branch, unit, grp, amount_fen, refunded_fen, on_day, pledged_on, route, large, note, state, user, at,
-    rev)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, 1) RETURNING id]],
+    anonymous, branch, unit, path, grp, amount_fen, refunded_fen, on_day, pledged_on, route, large, note, state, user,
+    at, rev)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, 1) RETURNING id]],
     no, year, seq, fund.code, donor.code, donor.key or "A:" .. no, donor.name, donor.class, donor.anonymous,
-    gift.branch, gift.unit, gift.grp, amount, on, state == "pledged" and on or nil, gift.route, large, note, state,
-    call.user, call.now)
+    gift.branch, gift.unit, donor.path, gift.grp, amount, on, state == "pledged" and on or nil, gift.route, large,
+    note, state, call.user, call.now)
   return gift
 end
 

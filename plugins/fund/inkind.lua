@@ -51,9 +51,9 @@ commands["fund.inkind.give"] = {
     end
     if not common.sees(call, path) then common.unknown(call, "unit", place) end
     local no = series.take(call, "inkind", code .. "-K", calendar.year(on))
-    call.db:run([[INSERT INTO fund_inkind (no, fund, item, qty, valued_fen, donor, donor_name, unit, on_day, state, at,
-      rev) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)]], no, code, text.normal(call, item), qty, valued, donor,
-      name and text.normal(call, name), place, on, machines.inkind.initial, call.now)
+    call.db:run([[INSERT INTO fund_inkind (no, fund, item, qty, valued_fen, donor, donor_name, unit, path, on_day,
+      state, at, rev) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)]],
+      no, code, text.normal(call, item), qty, valued, donor, name and text.normal(call, name), place, path, on, machines.inkind.initial, call.now)
     return finish(need_inkind(call, no))
   end,
 }

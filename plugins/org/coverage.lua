@@ -15,6 +15,13 @@ local function expected_kinds(call)
   return kinds
 end
 
+-- The units that stood below a path's unit on a day, as known at an instant; like the scope tree it does not reach from
+-- superiors and partners into what is below them. Parameters: path, path, as_of, day, as_of, day.
+local BELOW = [[WITH RECURSIVE sub (code) AS (SELECT m.code FROM muster_unit m WHERE m.path = ? OR ? = '/'
+  UNION SELECT s.unit FROM sub JOIN org_unit p ON p.code = sub.code JOIN org_unit_span s ON s.parent = sub.code
+  WHERE p.kind <> 'superior' AND p.kind <> 'partner' AND s.at <= ? AND s.from_day <= ?
+  AND (s.to_day IS NULL OR s.ended_at > ? OR s.to_day > ?)) ]]
+
 -- A span, post or group counts as of an instant when it was recorded by then, and its end only if that was, too.
 local HAS = {
   leadgroup = [[SELECT 1 FROM org_group g WHERE g.unit = u.code AND g.at <= ? AND g.formed_on <= ?
@@ -28,17 +35,17 @@ local HAS = {
 
 local COVERAGE = {}
 for kind, has in pairs(HAS) do
-  COVERAGE[kind] = [[SELECT u.code AS unit, u.name, CASE WHEN EXISTS (]] .. has .. [[) THEN 1 ELSE 0 END AS has
-    FROM org_unit u JOIN muster_unit m ON m.code = u.code JOIN org_unit_span s ON s.unit = u.code
-    WHERE u.kind IN (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AND m.path >= ? AND m.path < ? AND s.at <= ? AND s.from_day <= ?
+  COVERAGE[kind] = BELOW .. [[SELECT u.code AS unit, u.name, CASE WHEN EXISTS (]] .. has .. [[) THEN 1 ELSE 0 END AS has
+    FROM sub JOIN org_unit u ON u.code = sub.code JOIN org_unit_span s ON s.unit = u.code
+    WHERE u.kind IN (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AND s.at <= ? AND s.from_day <= ?
     AND (s.to_day IS NULL OR s.ended_at > ? OR s.to_day > ?) ORDER BY u.code]]
 end
 
 --- Rows of the units that should have one, with `has`.
-local function coverage(call, kind, path, path_end, as_of, day)
+local function coverage(call, kind, path, as_of, day)
   local k = expected_kinds(call)
-  return call.db:rows(COVERAGE[kind], as_of, day, as_of, day, k[1], k[2], k[3], k[4], k[5], k[6], k[7], k[8],
-    k[9], k[10], path, path_end, as_of, day, as_of, day)
+  return call.db:rows(COVERAGE[kind], path, path, as_of, day, as_of, day, as_of, day, as_of, day, k[1], k[2], k[3],
+    k[4], k[5], k[6], k[7], k[8], k[9], k[10], as_of, day, as_of, day)
 end
 
 local function count_having(rows)
@@ -53,8 +60,7 @@ commands["org.coverage"] = {
   summary = { en = "Which units have a leading group, a branch or a chief, and which lack one.",
     ["zh-CN"] = "领导小组、党支部或负责人覆盖情况及缺口" },
   run = function(call, kind, unit, as_of)
-    local from, to = scope.subtree(call, unit)
-    local rows = coverage(call, kind, from, to, call.now, common.day(call, as_of))
+    local rows = coverage(call, kind, scope.subtree(call, unit), call.now, common.day(call, as_of))
     local missing, have = {}, count_having(rows)
     for _, row in ipairs(rows) do
       if row.has == 0 then missing[#missing + 1] = { unit = row.unit, name = row.name } end
@@ -63,12 +69,18 @@ commands["org.coverage"] = {
   end,
 }
 
+--- Count with a statement that reads from `sub`; the rest are its own parameters.
+local function count_below(call, q, sql, ...)
+  local path, all, as_of, day = q.scope, q.scope, q.as_of, figure.day(call, q)
+  return figure.value(call.db:value(BELOW .. sql, path, all, as_of, day, as_of, day, ...))
+end
+
 local function count_units(call, q, kind)
   local day = figure.day(call, q)
-  return figure.value(call.db:value([[SELECT count(*) FROM org_unit u JOIN org_unit_span s ON s.unit = u.code
-    JOIN muster_unit m ON m.code = u.code WHERE u.kind = coalesce(?, u.kind) AND m.path >= ? AND m.path < ?
+  return count_below(call, q, [[SELECT count(*) FROM sub JOIN org_unit u ON u.code = sub.code
+    JOIN org_unit_span s ON s.unit = u.code WHERE u.kind = coalesce(?, u.kind)
     AND s.at <= ? AND s.from_day <= ? AND (s.to_day IS NULL OR s.ended_at > ? OR s.to_day > ?)]],
-    kind, q.scope, q.scope_end, q.as_of, day, q.as_of, day))
+    kind, q.as_of, day, q.as_of, day)
 end
 
 figures["org.county_units"] = {
@@ -86,7 +98,7 @@ figures["org.leadgroup.coverage"] = {
   unit = "bp",
   summary = { en = "Units with a leading group, of those that should have one.", ["zh-CN"] = "领导小组覆盖率" },
   compute = function(call, q)
-    local rows = coverage(call, "leadgroup", q.scope, q.scope_end, q.as_of, figure.day(call, q))
+    local rows = coverage(call, "leadgroup", q.scope, q.as_of, figure.day(call, q))
     return figure.ratio(count_having(rows), #rows, call:setting("group_kinds"))
   end,
 }
@@ -95,10 +107,9 @@ figures["org.leadgroup.count"] = {
   unit = "count", summary = { en = "Leading groups in the scope.", ["zh-CN"] = "领导小组数" },
   compute = function(call, q)
     local day = figure.day(call, q)
-    return figure.value(call.db:value([[SELECT count(*) FROM org_group g JOIN muster_unit m ON m.code = g.unit
-      WHERE m.path >= ? AND m.path < ? AND g.at <= ? AND g.formed_on <= ?
-      AND (g.dissolved_on IS NULL OR g.ended_at > ? OR g.dissolved_on > ?)]],
-      q.scope, q.scope_end, q.as_of, day, q.as_of, day))
+    return count_below(call, q, [[SELECT count(*) FROM sub JOIN org_group g ON g.unit = sub.code
+      WHERE g.at <= ? AND g.formed_on <= ? AND (g.dissolved_on IS NULL OR g.ended_at > ? OR g.dissolved_on > ?)]],
+      q.as_of, day, q.as_of, day)
   end,
 }
 
@@ -121,10 +132,9 @@ figures["org.members"] = {
   summary = { en = "Party members of the branches in the scope.", ["zh-CN"] = "党员人数（可按支部）" },
   compute = function(call, q)
     local day = figure.day(call, q)
-    return figure.value(call.db:value([[SELECT count(DISTINCT s.person) FROM org_party_span s
-      JOIN muster_unit m ON m.code = s.branch WHERE s.branch = coalesce(?, s.branch) AND m.path >= ? AND m.path < ?
-      AND s.at <= ? AND s.from_day <= ? AND (s.to_day IS NULL OR s.ended_at > ? OR s.to_day > ?)]],
-      q.branch, q.scope, q.scope_end, q.as_of, day, q.as_of, day))
+    return count_below(call, q, [[SELECT count(DISTINCT s.person) FROM sub JOIN org_party_span s ON s.branch = sub.code
+      WHERE s.branch = coalesce(?, s.branch) AND s.at <= ? AND s.from_day <= ?
+      AND (s.to_day IS NULL OR s.ended_at > ? OR s.to_day > ?)]], q.branch, q.as_of, day, q.as_of, day)
   end,
 }
 

@@ -24,6 +24,7 @@ CREATE TABLE fund_fund (
 
 -- donor_key tells donors apart: P:code of a person, N:name of a body, A:number of an anonymous gift.
 -- grp is the branch, or the unit where there is none: gifts of one grp, day and route make one batch.
+-- path is where the unit stood when the gift was recorded: figures count it there, wherever the unit is moved later.
 CREATE TABLE fund_gift (
   id INTEGER PRIMARY KEY,
   no TEXT NOT NULL,
@@ -37,6 +38,7 @@ CREATE TABLE fund_gift (
   anonymous INTEGER NOT NULL,
   branch TEXT NOT NULL,
   unit TEXT NOT NULL,
+  path TEXT NOT NULL,
   grp TEXT NOT NULL,
   amount_fen INTEGER NOT NULL,
   refunded_fen INTEGER NOT NULL,
@@ -160,6 +162,7 @@ CREATE TABLE fund_inkind (
   donor TEXT,
   donor_name TEXT,
   unit TEXT NOT NULL,
+  path TEXT NOT NULL,
   on_day TEXT NOT NULL,
   state TEXT NOT NULL,
   reason TEXT,
