@@ -53,7 +53,8 @@ commands["fund.inkind.give"] = {
     local no = series.take(call, "inkind", code .. "-K", calendar.year(on))
     call.db:run([[INSERT INTO fund_inkind (no, fund, item, qty, valued_fen, donor, donor_name, unit, path, on_day,
       state, at, rev) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)]],
-      no, code, text.normal(call, item), qty, valued, donor, name and text.normal(call, name), place, path, on, machines.inkind.initial, call.now)
+      no, code, text.normal(call, item), qty, valued, donor, name and text.normal(call, name), place, path, on,
+      machines.inkind.initial, call.now)
     return finish(need_inkind(call, no))
   end,
 }
