@@ -1,4 +1,5 @@
 /* Idempotent requests: the reply of a write is kept with the write, in the same transaction. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "store/driver.h"
@@ -29,39 +30,55 @@ static struct limits lift_limits(struct store *s)
     return before;
 }
 
-static int find(struct store *s, const struct store_request *request, struct buf *reply, struct err *err)
+/* One lookup: the request, where its reply goes, and the row looked at. */
+struct lookup {
+    struct store *store;
+    const struct store_request *request;
+    struct buf *reply;
+};
+
+/* Is it this row? 0: no, or it is gone; else the outcome, or an error. */
+static int look(void *arg, int64_t id, struct err *err)
 {
-    static const struct slice sql = SLICE("SELECT hash, reply FROM muster_done WHERE user_id = ? AND idem = ?");
-    const struct value args[] = {value_int(request->user_id), value_text(request->key)};
+    static const struct slice sql = SLICE("SELECT user_id, idem, hash, reply FROM muster_done WHERE id = ?");
+    const struct lookup *l = arg;
+    const struct store_request *r = l->request;
+    const struct value row = value_int(id);
+    struct value user, idem, hash, stored;
     struct cursor *c = NULL;
-    struct value hash, stored;
-    const struct limits before = lift_limits(s);
-    int rv = check_key(request, err);
-    if (rv == 0) {
-        rv = store_query(s, NULL, sql, args, 2, &c, err);
-    }
-    if (rv == 0) {
-        rv = cursor_step(c, err);
-    }
-    if (rv < 0) {
+    int rv = store_query(l->store, NULL, sql, &row, 1, &c, err);
+    rv = rv < 0 ? rv : cursor_step(c, err);
+    if (rv != 1) {
         goto end;
     }
-    if (rv == 0) {
-        rv = STORE_NEW;
-        goto end;
-    }
-    cursor_value(c, 0, &hash);
-    cursor_value(c, 1, &stored);
-    if (hash.s.len != sizeof(request->hash) || memcmp(hash.s.data, request->hash, sizeof(request->hash)) != 0) {
+    cursor_value(c, 0, &user);
+    cursor_value(c, 1, &idem);
+    cursor_value(c, 2, &hash);
+    cursor_value(c, 3, &stored);
+    if (user.i != r->user_id || !slice_eq(idem.s, r->key)) {
+        rv = 0;
+    } else if (hash.s.len != sizeof(r->hash) || memcmp(hash.s.data, r->hash, sizeof(r->hash)) != 0) {
         rv = STORE_CONFLICT;
-        goto end;
+    } else {
+        rv = l->reply ? buf_slice(l->reply, stored.s) : 0;
+        rv = rv < 0 ? err_set(err, rv, "the stored reply of %zu bytes is over the limit here", stored.s.len)
+                    : STORE_DONE;
     }
-    rv = reply ? buf_slice(reply, stored.s) : 0;
-    rv = rv < 0 ? err_set(err, rv, "the stored reply of %zu bytes is over the limit here", stored.s.len) : STORE_DONE;
 end:
     cursor_close(c);
-    store_limits(s, before.rows, before.bytes, before.deadline_ns);
     return rv;
+}
+
+static int find(struct store *s, const struct store_request *request, struct buf *reply, struct err *err)
+{
+    struct lookup l = {s, request, reply};
+    int rv = check_key(request, err);
+    if (rv == 0) {
+        const struct limits before = lift_limits(s);
+        rv = keys_search(s, keys_number(request->user_id, request->key), look, &l, err);
+        store_limits(s, before.rows, before.bytes, before.deadline_ns);
+    }
+    return rv == 0 ? STORE_NEW : rv;
 }
 
 int store_command_begin(struct store *s, const struct store_request *request, struct buf *reply, struct err *err)
@@ -83,16 +100,22 @@ int store_command_begin(struct store *s, const struct store_request *request, st
 static int keep_reply(struct store *s, const struct store_request *request, struct slice reply, struct err *err)
 {
     static const struct slice sql =
-        SLICE("INSERT INTO muster_done(user_id, idem, hash, reply, at) VALUES(?, ?, ?, ?, ?)");
+        SLICE("INSERT INTO muster_done(id, user_id, idem, hash, reply, at) VALUES(?, ?, ?, ?, ?, ?)");
+    const int64_t id = keys_next_id(s);
     const struct value args[] = {
+        value_int(id),
         value_int(request->user_id),
         value_text(request->key),
         {.type = VALUE_BLOB, .s = {(const char *)request->hash, sizeof(request->hash)}},
         {.type = VALUE_BLOB, .s = reply},
         value_int(request->at_ms),
     };
-    const struct statement st = {NULL, GUARD_COMMAND, sql, args, 5, true};
-    return s->driver->exec(s, &st, NULL, err);
+    const struct statement st = {NULL, GUARD_COMMAND, sql, args, 6, true};
+    int rv = s->driver->exec(s, &st, NULL, err);
+    if (rv == 0) {
+        keys_add(s, keys_number(request->user_id, request->key), id);
+    }
+    return rv;
 }
 
 int store_command_end(struct store *s, const struct store_request *request, struct slice reply, struct err *err)
@@ -125,15 +148,45 @@ int store_command_find(struct store *s, const struct store_request *request, str
     return request->key.len > 0 ? find(s, request, reply, err) : STORE_NEW;
 }
 
-/* Ids are given in the order of receipt, so the oldest rows come first and `at` needs no index. */
+struct expired {
+    int64_t id, number;
+};
+
+/* The oldest rows received before `before_ms`: at most `limit`, how many, or an error. Ids are given in the order of receipt. */
+static int find_expired(struct store *s, int64_t before_ms, int limit, struct expired *out, struct err *err)
+{
+    static const struct slice sql = SLICE("SELECT id, user_id, idem, at FROM muster_done ORDER BY id LIMIT ?");
+    const struct value arg = value_int(limit);
+    struct cursor *c = NULL;
+    int n = 0;
+    int rv = store_query(s, NULL, sql, &arg, 1, &c, err);
+    while (rv == 0 && (rv = cursor_step(c, err)) == 1) {
+        struct value id, user, idem, at;
+        cursor_value(c, 0, &id);
+        cursor_value(c, 1, &user);
+        cursor_value(c, 2, &idem);
+        cursor_value(c, 3, &at);
+        if (at.i < before_ms) {
+            out[n++] = (struct expired){id.i, keys_number(user.i, idem.s)};
+        }
+        rv = 0;
+    }
+    cursor_close(c);
+    return rv < 0 ? rv : n;
+}
+
 int store_done_expire(struct store *s, int64_t before_ms, int limit, struct err *err)
 {
-    static const struct slice sql =
-        SLICE("DELETE FROM muster_done WHERE at < ? AND id IN (SELECT id FROM muster_done ORDER BY id LIMIT ?)");
-    const struct value args[] = {value_int(before_ms), value_int(limit)};
-    int64_t changes = 0;
+    struct expired *rows = mem_alloc((size_t)limit * sizeof(*rows));
     const struct limits before = lift_limits(s);
-    int rv = store_exec(s, NULL, sql, args, 2, &changes, err);
+    int n = find_expired(s, before_ms, limit, rows, err);
+    int rv = n < 0 ? n : 0;
+    for (int i = 0; rv == 0 && i < n; i++) {
+        const struct value arg = value_int(rows[i].id);
+        rv = keys_remove(s, rows[i].number, rows[i].id, err);
+        rv = rv < 0 ? rv : store_run(s, "DELETE FROM muster_done WHERE id = ?", &arg, 1, err);
+    }
     store_limits(s, before.rows, before.bytes, before.deadline_ns);
-    return rv < 0 ? rv : (int)changes;
+    free(rows);
+    return rv < 0 ? rv : n;
 }

@@ -7,6 +7,7 @@
 #include "base/list.h"
 #include "store/faulty.h"
 #include "store/guard.h"
+#include "store/keys.h"
 #include "store/store.h"
 
 /* One statement to run: whose it is, what it may be, its text and its arguments. All borrowed for the call. */
@@ -59,6 +60,7 @@ struct store {
     const struct store_driver *driver;
     enum store_role role;
     struct faults *faults;
+    struct keys *keys; /* the writer's; NULL on readers */
     bool unsafe_sql;
     bool batch, reading;
     int level; /* 0: no command; 1: in a command; 2 and more: in nested calls */

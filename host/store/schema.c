@@ -24,10 +24,13 @@ static const char words[] =
     /* The unit tree, as far as the host needs it: code → path ('/YL/CB-654002/'). */
     "CREATE TABLE muster_unit("
     " id INTEGER PRIMARY KEY, code TEXT NOT NULL UNIQUE, path TEXT NOT NULL UNIQUE, parent TEXT) STRICT;"
-    /* Replies of idempotent writes. */
+    /* Replies of idempotent writes, and where their keys are: see store/keys.c. */
     "CREATE TABLE muster_done("
     " id INTEGER PRIMARY KEY, user_id INTEGER NOT NULL, idem TEXT NOT NULL, hash BLOB NOT NULL, reply BLOB NOT NULL,"
-    " at INTEGER NOT NULL, UNIQUE(user_id, idem)) STRICT;"
+    " at INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE muster_done_key(number INTEGER PRIMARY KEY, done_id INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE muster_done_mark(id INTEGER PRIMARY KEY, keyed_to INTEGER NOT NULL) STRICT;"
+    "INSERT INTO muster_done_mark(id, keyed_to) VALUES(1, 0);"
     /* One row per accepted write; `chain` is SHA-256 over the row before and this row's own fields. */
     "CREATE TABLE muster_audit("
     " id INTEGER PRIMARY KEY, received_at INTEGER NOT NULL, at INTEGER NOT NULL, user TEXT NOT NULL, fingerprint TEXT,"

@@ -34,6 +34,7 @@ int store_open(const struct store_options *options, enum store_role role, struct
     }
     (*out)->faults = faults;
     (*out)->unsafe_sql = options->unsafe_sql;
+    (*out)->keys = role == STORE_WRITER ? keys_new(options->key_generation) : NULL;
     return 0;
 }
 
@@ -59,6 +60,7 @@ void store_close(struct store *s)
     store_read_end(s);
     close_cursors(s, 0);
     faults_free(s->faults);
+    keys_free(s->keys);
     s->driver->close(s);
 }
 
@@ -104,6 +106,7 @@ void store_batch_abort(struct store *s)
     if (s->batch) {
         close_cursors(s, 0);
         s->driver->rollback(s);
+        keys_forget(s);
         leave_batch(s);
     }
 }
@@ -135,14 +138,22 @@ int store_batch_commit(struct store *s, struct err *err)
     }
     close_cursors(s, 0);
     if (!s->driver->alive(s)) {
+        keys_forget(s);
         leave_batch(s);
         return STORE_LOST;
     }
+    int rv = keys_settle(s, err);
+    if (rv < 0) {
+        store_batch_abort(s);
+        return rv;
+    }
     const char *fault = next_fault(s, "commit");
-    int rv = fault ? commit_faulty(s, fault, err) : s->driver->commit(s, err);
+    rv = fault ? commit_faulty(s, fault, err) : s->driver->commit(s, err);
     leave_batch(s);
     if (rv == STORE_OK) {
         store_count(&s->commits, 1);
+    } else {
+        keys_forget(s);
     }
     return rv;
 }

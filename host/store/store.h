@@ -43,6 +43,7 @@ struct store_options {
     int page_bytes;       /* of a file that is created now; 0: default (4096) */
     const char *faults;   /* NULL, or faults to inject, see store/faulty.h: tests only */
     bool unsafe_sql;      /* the linter lets everything pass (the authorizer does not): tests only */
+    int key_generation;   /* idempotency keys remembered before they are indexed, see store/keys.c; 0: 16384 */
 };
 
 /* Open one connection. The writer creates the file (mode 0600) and takes the data folder's lock: a second writer
@@ -84,7 +85,7 @@ int store_command_find(struct store *s, const struct store_request *request, str
 int store_nested_begin(struct store *s, struct err *err);
 /* 0 or STORE_LOST; ERR_STATE: to be kept but doomed, so it was rolled back. */
 int store_nested_end(struct store *s, bool keep, struct err *err);
-/* Delete at most `limit` kept replies of requests received before `before_ms`, oldest first. In a batch, outside a
+/* Delete kept replies of requests received before `before_ms`, looking at the `limit` oldest. In a batch, outside a
  * command. Returns how many went, or an error. */
 int store_done_expire(struct store *s, int64_t before_ms, int limit, struct err *err);
 
