@@ -113,7 +113,7 @@ static int keep_reply(struct store *s, const struct store_request *request, stru
     const struct statement st = {NULL, GUARD_COMMAND, sql, args, 6, true};
     int rv = s->driver->exec(s, &st, NULL, err);
     if (rv == 0) {
-        keys_add(s, keys_number(request->user_id, request->key), id);
+        keys_add(s, id);
     }
     return rv;
 }

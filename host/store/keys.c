@@ -33,6 +33,7 @@ struct keys {
     int generation;
     int added; /* since the last settle */
     int64_t last_id, old_to;
+    int64_t asked; /* the number last searched for */
     struct list_of_keys young, old;
     int settled;        /* of old */
     struct slot *slots; /* a hash table over both lists, linear probing */
@@ -182,6 +183,7 @@ int keys_search(struct store *s, int64_t number, int (*look)(void *arg, int64_t 
 {
     struct keys *k = s->keys;
     int rv = k->loaded ? 0 : load(s, k, err);
+    k->asked = number;
     for (int i = (int)(number & (k->nslots - 1)); rv == 0 && k->slots[i].id; i = (i + 1) & (k->nslots - 1)) {
         if (k->slots[i].number == number) {
             rv = look(arg, k->slots[i].id, err);
@@ -203,12 +205,12 @@ int64_t keys_next_id(struct store *s)
     return s->keys->last_id + 1;
 }
 
-void keys_add(struct store *s, int64_t number, int64_t id)
+void keys_add(struct store *s, int64_t id)
 {
     struct keys *k = s->keys;
     k->last_id = id;
     k->added++;
-    remember(k, (struct slot){number, id});
+    remember(k, (struct slot){k->asked, id});
 }
 
 int keys_remove(struct store *s, int64_t number, int64_t id, struct err *err)

@@ -19,8 +19,8 @@ int keys_search(struct store *s, int64_t number, int (*look)(void *arg, int64_t 
                 struct err *err);
 /* The id for the next row of muster_done. After keys_search. */
 int64_t keys_next_id(struct store *s);
-/* The row `id` was inserted. */
-void keys_add(struct store *s, int64_t number, int64_t id);
+/* The row `id` was inserted: it holds the key last searched for. */
+void keys_add(struct store *s, int64_t id);
 /* The row `id` was deleted. 0 or an error. */
 int keys_remove(struct store *s, int64_t number, int64_t id, struct err *err);
 
