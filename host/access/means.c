@@ -98,7 +98,8 @@ static int hex_digit(char c)
     return c >= 'a' && c <= 'f' ? c : 0;
 }
 
-int fingerprint_normal(struct slice text, char out[65], struct err *err)
+/* Lower-case hex without colons. */
+static int normalise(struct slice text, char out[65], struct err *err)
 {
     size_t n = 0;
     bool good = true;
@@ -125,7 +126,7 @@ int user_cert(struct store *s, const struct user *user, struct slice fingerprint
     if (rv == 0)
         rv = check_label(label, err);
     if (rv == 0)
-        rv = fingerprint_normal(fingerprint, normal, err);
+        rv = normalise(fingerprint, normal, err);
     if (rv)
         return rv;
     struct value key = value_cstr(normal), found;
@@ -146,7 +147,7 @@ int user_cert_revoke(struct store *s, const struct user *user, struct slice fing
                      struct err *err)
 {
     char normal[65];
-    int rv = fingerprint_normal(fingerprint, normal, err);
+    int rv = normalise(fingerprint, normal, err);
     if (rv)
         return rv;
     struct value args[] = {value_int(now_ms), value_int(user->id), value_cstr(normal)};

@@ -54,8 +54,6 @@ int user_list(struct store *s, struct slice after, int limit, struct reply *repl
 /* -- for this folder -- */
 /* To be called after a change that may have left the server without an administrator: 0 or ERR_POLICY. */
 int user_keep_admin(struct store *s, const struct user *user, struct err *err);
-/* Lower-case hex without colons. ERR_ARG (rule "user.fingerprint"). */
-int fingerprint_normal(struct slice text, char out[65], struct err *err);
 bool token_shaped(struct slice text);
 void token_hash(struct slice token, char out[65]);
 int methods_parse(struct slice text, int *methods, struct err *err);

@@ -28,7 +28,8 @@ void load_refuse(lua_State *L, const struct loading *l, const char *fmt, ...)
     fault_raise(L, &err);
 }
 
-const char *load_text(lua_State *L, const struct loading *l, int index)
+/* The string at `index`, in the arena. [-0, +0, -] */
+static const char *text_at(lua_State *L, const struct loading *l, int index)
 {
     struct slice s;
     s.data = lua_tolstring(L, index, &s.len);
@@ -42,7 +43,7 @@ const char *load_field(lua_State *L, const struct loading *l, int index, const c
     lua_pushstring(L, key);
     int type = lua_rawget(L, index);
     if (type == LUA_TSTRING)
-        out = load_text(L, l, -1);
+        out = text_at(L, l, -1);
     else if (type != LUA_TNIL || required)
         load_refuse(L, l, "%s: %s must be a text", what, key);
     lua_pop(L, 1);
@@ -58,7 +59,7 @@ void load_summary(lua_State *L, const struct loading *l, int index, const char *
         *en = load_field(L, l, at, what, "en", true);
         *zh = load_field(L, l, at, what, "zh-CN", false);
     } else if (type == LUA_TSTRING) {
-        *en = load_text(L, l, -1);
+        *en = text_at(L, l, -1);
     } else {
         load_refuse(L, l, "%s: summary must be { en = \"…\", [\"zh-CN\"] = \"…\" }", what);
     }
@@ -82,7 +83,7 @@ const char *const *load_list(lua_State *L, const struct loading *l, int index, c
     for (lua_Integer i = 1; i <= n; i++) {
         if (lua_rawgeti(L, -1, i) != LUA_TSTRING)
             load_refuse(L, l, "%s: %s must be a list of texts", what, key);
-        list[i - 1] = load_text(L, l, -1);
+        list[i - 1] = text_at(L, l, -1);
         lua_pop(L, 1);
     }
     lua_pop(L, 1);
@@ -153,7 +154,7 @@ static int take_locale(lua_State *L)
         if (keys[i].is_number || lua_type(L, -1) != LUA_TSTRING)
             load_refuse(L, l, "a locale is { [\"English format\"] = \"text\" }");
         phrases[i].english = arena_text(&l->registry->arena, (struct slice){keys[i].text, keys[i].len});
-        phrases[i].chinese = load_text(L, l, -1);
+        phrases[i].chinese = text_at(L, l, -1);
         if (!binding_same_items(phrases[i].english, phrases[i].chinese))
             load_refuse(L, l, "\"%s\": the translation must take the same %% items in the same order",
                         phrases[i].english);

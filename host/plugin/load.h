@@ -17,8 +17,6 @@ struct loading {
 /* All of these raise: a refusal that names plugin, file and reason. Indexes are absolute; `what` is what is being
  * declared. */
 void load_refuse(lua_State *L, const struct loading *l, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-/* The string at `index`, in the arena. [-0, +0, -] */
-const char *load_text(lua_State *L, const struct loading *l, int index);
 /* A text field, or NULL when it is absent and not required. [-0, +0, e] */
 const char *load_field(lua_State *L, const struct loading *l, int index, const char *what, const char *key,
                        bool required);

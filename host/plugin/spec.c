@@ -31,14 +31,6 @@ static const struct {
 
 static const char *const reserved[] = {"idem", "at", "timeout_ms", "lang"};
 
-const char *arg_type_name(enum arg_type type)
-{
-    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-        if (types[i].type == type)
-            return types[i].name;
-    return "?";
-}
-
 bool arg_reserved(struct slice name)
 {
     for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)

@@ -6,7 +6,6 @@
 
 /* As args_parse, one spec an element (a default may then hold blanks). */
 int args_parse_list(const struct slice *specs, int count, struct arg **out, struct err *err);
-const char *arg_type_name(enum arg_type type);
 /* Is it a name that belongs to the host (idem, at, timeout_ms, lang)? */
 bool arg_reserved(struct slice name);
 /* `-?[0-9]+` within int64: 0, ERR_ARG (not of that form) or ERR_LIMIT (out of range). */

@@ -54,12 +54,3 @@ void hex_encode(const unsigned char *bytes, size_t len, char *out)
     }
     out[2 * len] = '\0';
 }
-
-bool constant_time_eq(const void *a, const void *b, size_t len)
-{
-    const volatile unsigned char *x = a, *y = b;
-    unsigned char differ = 0;
-    for (size_t i = 0; i < len; i++)
-        differ |= (unsigned char)(x[i] ^ y[i]);
-    return differ == 0;
-}

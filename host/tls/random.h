@@ -13,7 +13,5 @@ void random_bytes(void *out, size_t len);
 void sha256(const struct slice *parts, int count, unsigned char out[SHA256_BYTES]);
 /* Lower-case hex; `out` holds 2 * len + 1 bytes. */
 void hex_encode(const unsigned char *bytes, size_t len, char *out);
-/* Equal? In a time that depends on `len` alone. */
-bool constant_time_eq(const void *a, const void *b, size_t len);
 
 #endif
