@@ -88,7 +88,8 @@ static int add_params(struct calls *c, struct words *w, const struct value *para
         return 0;
     json_t *object = json_loadb(params->s.data, params->s.len, JSON_DECODE_ANY, NULL);
     int rv = 0;
-    if (!json_is_object(object))
+    /* Some languages have one value for the empty list and the empty object. */
+    if (!json_is_object(object) && !(json_is_array(object) && json_array_size(object) == 0))
         rv = err_rule(err, ERR_ARG, "figure.params", "params", "params is a JSON object of the figure's own arguments");
     const char *name;
     json_t *value;

@@ -26,10 +26,10 @@ struct bound {
 };
 void bound_close(struct bound *b);
 
-/* Bind words ("name=value" split at the first `=`; positional in declared order before the first named one, where a
- * word counts as named only if what stands before `=` is a declared or reserved name; one that nearly is, is refused as
- * a slip). Errors: ERR_ARG, rule "arg.required", "arg.unknown" (suggests the nearest), "arg.type", "arg.range",
- * "arg.utf8", "arg.twice", "arg.read_only" (idem or at with a read command). */
+/* Bind words: "name=value" split at the first `=`; positional in declared order before the first named one. A word is named when what
+ * stands before its `=` is lower-case letters, digits and `_`, so a misspelt name is never taken for a text; a text with such
+ * a beginning is sent by its name. Errors: ERR_ARG, rule "arg.required", "arg.unknown" (suggests the nearest), "arg.type",
+ * "arg.range", "arg.utf8", "arg.twice", "arg.read_only" (idem or at with a read command). */
 int args_bind(const struct arg *args, int nargs, enum mode mode, const struct slice *words, int nwords,
               struct bound *out, struct err *err);
 /* Check and convert one text by one declaration. Texts may be put into `scratch`. */

@@ -4,6 +4,7 @@
 #include "plugin/spec.h"
 
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Words to values, in three passes: give each word to its argument, convert each argument in declared order, fill in
@@ -91,6 +92,19 @@ static bool is_word(struct slice s)
     return s.len > 0;
 }
 
+/* What is possible instead: all the declared names, as far as they fit. */
+static void name_all(const struct binding *b)
+{
+    for (int i = 0; b->err && i < b->nargs; i++) {
+        char *allowed = b->err->allowed;
+        size_t used = strlen(allowed), room = sizeof(b->err->allowed) - used;
+        const char *name = b->args[i].name;
+        if (strlen(name) + 2 > room)
+            return;
+        snprintf(allowed + used, room, "%s%s", used ? "," : "", name);
+    }
+}
+
 static int refuse_unknown(const struct binding *b, struct slice word, bool named)
 {
     if (!is_word(word) || word.len > NAME_BYTES)
@@ -102,18 +116,21 @@ static int refuse_unknown(const struct binding *b, struct slice word, bool named
         return err_rule(b->err, ERR_ARG, "arg.unknown", NULL, "%s: an argument too many; the command has %d", name,
                         b->nargs);
     const char *near = nearest(b, word, NEAR);
-    if (!near)
-        return err_rule(b->err, ERR_ARG, "arg.unknown", name, "%s: no such argument", name);
+    if (!near) {
+        int rv = err_rule(b->err, ERR_ARG, "arg.unknown", name, "%s: no such argument", name);
+        name_all(b);
+        return rv;
+    }
     int rv = err_rule(b->err, ERR_ARG, "arg.unknown", name, "%s: no such argument; did you mean %s?", name, near);
     if (b->err)
         strcpy(b->err->allowed, near);
     return rv;
 }
 
-/* `amont_fen=500` is meant as amount_fen, not as the text of the first argument. */
-static bool is_slip(const struct binding *b, struct slice name)
+/* `unit=YL` is meant as an argument of that name, whatever the command declares: it is never the text of the first one. */
+static bool looks_named(struct slice name)
 {
-    return name.len >= 3 && is_word(name) && nearest(b, name, name.len >= 6 ? NEAR : 1) != NULL;
+    return is_word(name) && name.data[0] >= 'a' && name.len <= NAME_BYTES;
 }
 
 static int refuse_twice(const struct binding *b, const char *name)
@@ -190,7 +207,7 @@ static int share_out(struct binding *b, const struct slice *words, int nwords)
         if (slot != SLOT_NONE) {
             named = true;
             rv = give(b, slot, (struct slice){equals + 1, word.len - name.len - 1});
-        } else if (!named && !b->out->named_only && positional < b->nargs && !(equals && is_slip(b, name))) {
+        } else if (!named && !b->out->named_only && positional < b->nargs && !(equals && looks_named(name))) {
             rv = give(b, positional++, word);
         } else {
             rv = refuse_unknown(b, name, equals != NULL);
