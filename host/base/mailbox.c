@@ -61,16 +61,17 @@ static void set_count(struct mailbox *m, size_t count)
     atomic_store_explicit(&m->count, count, memory_order_relaxed);
 }
 
-int mailbox_put(struct mailbox *m, void *item)
+int mailbox_put_many(struct mailbox *m, void *const *items, int n)
 {
     void (*wake)(void *) = NULL;
     void *arg = NULL;
     pthread_mutex_lock(&m->lock);
     size_t count = count_of(m);
-    int rv = m->closed ? ERR_STATE : count == m->capacity ? ERR_BUSY : 0;
-    if (rv == 0) {
-        m->items[(m->head + count) % m->capacity] = item;
-        set_count(m, count + 1);
+    int rv = m->closed ? ERR_STATE : (size_t)n > m->capacity - count ? ERR_BUSY : 0;
+    if (rv == 0 && n > 0) {
+        for (int i = 0; i < n; i++)
+            m->items[(m->head + count + (size_t)i) % m->capacity] = items[i];
+        set_count(m, count + (size_t)n);
         if (count == 0) {
             wake = m->wake;
             arg = m->arg;
@@ -84,6 +85,11 @@ int mailbox_put(struct mailbox *m, void *item)
     if (wake)
         wake(arg);
     return rv;
+}
+
+int mailbox_put(struct mailbox *m, void *item)
+{
+    return mailbox_put_many(m, &item, 1);
 }
 
 static struct timespec deadline_in(int timeout_ms)

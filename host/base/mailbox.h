@@ -15,6 +15,8 @@ void mailbox_free(struct mailbox *m); /* must be empty, or its items are lost; N
 /* Hand `item` over. 0, ERR_BUSY when full, ERR_STATE once closed (the caller keeps the item then). Any thread.
  * Signals the consumer only when it sleeps. */
 int mailbox_put(struct mailbox *m, void *item);
+/* As mailbox_put for `count` items in order, all or none, with one wake-up for all of them. */
+int mailbox_put_many(struct mailbox *m, void *const *items, int count);
 /* Take up to `max` items, waiting at most `timeout_ms` for the first (0: do not wait, -1: for ever).
  * Consumer's thread only. Returns how many (0: timed out), or ERR_STATE once closed and empty. */
 int mailbox_take(struct mailbox *m, void **out, int max, int timeout_ms);

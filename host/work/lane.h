@@ -47,8 +47,8 @@ struct lanes {
     atomic_bool stopped;
 };
 
-/* Give a finished run back. Never fails: `done` has room for every outstanding run. */
-void lane_give_back(struct lane *lane, struct run *run);
+/* Give finished runs back, in order and with one wake-up of the loop. Never fails: `done` has room for every outstanding run. */
+void lane_give_back(struct lane *lane, struct run *const *runs, int count);
 /* Open the lane's store and build its states. On its own thread. */
 int lane_open(struct lane *lane, enum store_role role, struct err *err);
 void lane_close(struct lane *lane);

@@ -21,9 +21,9 @@ static const int64_t idem_keep_ms = 30LL * 24 * 3600 * 1000;
 
 /* -- one lane -- */
 
-void lane_give_back(struct lane *lane, struct run *run)
+void lane_give_back(struct lane *lane, struct run *const *runs, int count)
 {
-    if (mailbox_put(lane->lanes->done, run) != 0) {
+    if (mailbox_put_many(lane->lanes->done, (void *const *)runs, count) != 0) {
         log_error("work", "a finished run found no room: the count of outstanding runs is wrong");
         abort();
     }

@@ -93,7 +93,7 @@ static void work(struct lane *lane)
         else
             sign_in(lane, run);
         atomic_store(&lane->busy, false);
-        lane_give_back(lane, run);
+        lane_give_back(lane, &run, 1);
     }
 }
 

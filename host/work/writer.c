@@ -60,8 +60,7 @@ static void advance(struct writer *w)
 
 static void give_back_finished(struct writer *w)
 {
-    for (int i = 0; i < w->nfinished; i++)
-        lane_give_back(w->lane, w->finished[i]);
+    lane_give_back(w->lane, w->finished, w->nfinished);
     w->nfinished = 0;
 }
 
@@ -113,9 +112,10 @@ static void run_batch(struct writer *w)
     if (++w->batches % EXPIRE_BATCHES == 0)
         expire(w);
     const uint64_t until = clock_mono_ns() + (uint64_t)w->max_ms * 1000000;
-    bool closed = false;
-    struct run *run;
-    while (w->batch.count < w->batch.max && (run = current(w, 0, &closed)) != NULL) {
+    /* What was queued when the batch began, and no more: while this one is on its way to the disk the clients of the one before are
+     * answered and fill the next. Taking on what comes in meanwhile would make all of them wait for each other. */
+    while (w->batch.count < w->batch.max && w->first < w->count) {
+        struct run *run = w->runs[w->first];
         bool alive = batch_add(&w->batch, run, run->done);
         advance(w);
         if (!alive || clock_mono_ns() >= until)
