@@ -130,14 +130,14 @@ int store_command_end(struct store *s, const struct store_request *request, stru
         return err_rule(err, ERR_STATE, "sql.doomed", NULL,
                         "an SQL error has doomed this command; it can only be rolled back");
     }
-    if (request->key.len > 0) {
-        int rv = keep_reply(s, request, reply, err);
-        if (rv < 0) {
-            s->doom = s->level;
-            return store_batch_alive(s) ? rv : store_level_end(s, false, err);
-        }
+    /* The savepoint goes first: a page changed under one is copied for its sake. Without its reply the command must not stand, so
+     * if that cannot be kept the batch goes with it. */
+    int rv = store_level_end(s, true, err);
+    if (rv == 0 && request->key.len > 0 && keep_reply(s, request, reply, err) < 0) {
+        s->driver->rollback(s);
+        rv = STORE_LOST;
     }
-    return store_level_end(s, true, err);
+    return rv;
 }
 
 int store_command_find(struct store *s, const struct store_request *request, struct buf *reply, struct err *err)

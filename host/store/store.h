@@ -74,7 +74,8 @@ struct store_request {
 /* Open the command's savepoint and look the request up: STORE_NEW, STORE_DONE with the stored canonical reply
  * appended to `reply`, or STORE_CONFLICT. After DONE and CONFLICT no savepoint is open. */
 int store_command_begin(struct store *s, const struct store_request *request, struct buf *reply, struct err *err);
-/* Keep `reply` under the request's key and release the savepoint. 0, STORE_LOST, or an error (then abort). */
+/* Release the savepoint and keep `reply` under the request's key. 0, STORE_LOST (also when the reply could not be kept: `err` says why),
+ * or an error (then abort). */
 int store_command_end(struct store *s, const struct store_request *request, struct slice reply, struct err *err);
 /* Roll back to the savepoint, nested ones too. 0 or STORE_LOST. Open cursors are closed by both, and their pointers
  * are dead then. */

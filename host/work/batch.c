@@ -85,7 +85,8 @@ static int replay(struct batch *b, struct item *item)
     return 0;
 }
 
-/* Inside the open savepoint. Returns 0 with the savepoint released, or an error. */
+/* Inside the open savepoint. Returns 0 with the savepoint released, or an error. The audit row comes after the savepoint, see
+ * store_command_end; if it cannot be written the batch goes, for no command stands without its row. */
 static int run_and_record(struct batch *b, struct item *item, struct call *call, const struct store_request *key,
                           struct err *err)
 {
@@ -95,10 +96,10 @@ static int run_and_record(struct batch *b, struct item *item, struct call *call,
     uint64_t started = clock_mono_ns();
     int rv = calls_run(c, item->run->requests[item->index].command, call, out, err);
     store_limits(c->store, 0, 0, 0);
-    if (rv == 0 && store_batch_alive(c->store))
-        rv = write_audit(b, item, call, started, err);
     if (rv == 0)
         rv = store_command_end(c->store, key, (struct slice){out->data + reply_at, out->len - reply_at}, err);
+    if (rv == 0 && (rv = write_audit(b, item, call, started, err)) != 0)
+        store_batch_abort(c->store);
     return rv;
 }
 
