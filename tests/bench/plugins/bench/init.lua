@@ -8,7 +8,7 @@ return {
       summary = { en = "Read a key, then append a row.", ["zh-CN"] = "读一个键并追加一行" },
       run = function(call, key, text)
         call.db:value("SELECT value FROM bench_kv WHERE id = ?", key)
-        return call.db:value("INSERT INTO bench_log(text, at) VALUES (?, ?) RETURNING id", text, call.now)
+        return call.db:run("INSERT INTO bench_log(text, at) VALUES (?, ?)", text, call.now)
       end,
     },
     ["bench.put"] = {
