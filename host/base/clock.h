@@ -4,8 +4,8 @@
 
 #include "base/buf.h"
 
-int64_t clock_now_ms(void);  /* ms since 1970-01-01T00:00:00Z */
-uint64_t clock_mono_ns(void); /* monotonic, ns */
+int64_t clock_now_ms(void);     /* ms since 1970-01-01T00:00:00Z */
+uint64_t clock_mono_ns(void);   /* monotonic, ns */
 uint64_t clock_coarse_ns(void); /* monotonic, tick resolution (about 4 ms), 4 ns to read */
 
 /* Days since 1970-01-01 of a proleptic Gregorian date. Source: H. Hinnant, "chrono-Compatible Low-Level Date Algorithms". */

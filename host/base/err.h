@@ -7,26 +7,26 @@
 #include <stddef.h>
 
 /* name, wire token, is the same request worth sending again?, process exit status of `muster call` */
-#define ERR_CODES(X)                                                                               \
-    X(ARG, "ARG", false, 2)             /* an argument breaks a declared rule */                   \
-    X(NOTFOUND, "NOTFOUND", false, 3)   /* the thing named does not exist */                       \
-    X(STATE, "STATE", false, 4)         /* not possible in the present state */                    \
-    X(NOPERM, "NOPERM", false, 5)       /* no role allows it, or a four-eyes rule forbids it */    \
-    X(SCOPE, "SCOPE", false, 5)         /* the unit lies outside the caller's subtree */           \
-    X(CONFLICT, "CONFLICT", false, 4)   /* somebody else's row or control total disagrees */       \
-    X(DUP, "DUP", false, 4)             /* the idempotency key was used with other arguments */    \
-    X(CLOSED, "CLOSED", false, 4)       /* outside the dates in which it may happen */             \
-    X(LIMIT, "LIMIT", false, 4)         /* a budget, quota or resource limit is used up */         \
-    X(POLICY, "POLICY", false, 4)       /* a rule of the house forbids it */                       \
-    X(NOAUTH, "NOAUTH", false, 6)       /* sign in first */                                        \
-    X(WRONGPASS, "WRONGPASS", false, 6) /* sign-in refused */                                      \
-    X(BUSY, "BUSY", true, 7)            /* a queue is full; try again */                           \
-    X(TIMEOUT, "TIMEOUT", true, 7)      /* the deadline passed; nothing was kept */                \
-    X(TOOBIG, "TOOBIG", false, 2)       /* a request or reply is over its limit */                 \
-    X(PROTO, "PROTO", false, 8)         /* bytes that are not the protocol; the connection ends */ \
-    X(UNKNOWN, "UNKNOWN", true, 7)      /* the outcome is unknown; ask again with the same idem */ \
-    X(NOCOMMAND, "ERR", false, 2)       /* unknown command, in the words Redis clients expect */   \
-    X(IO, "INTERNAL", false, 9)         /* a file, socket or database failed */                    \
+#define ERR_CODES(X)                                                                                                   \
+    X(ARG, "ARG", false, 2)             /* an argument breaks a declared rule */                                       \
+    X(NOTFOUND, "NOTFOUND", false, 3)   /* the thing named does not exist */                                           \
+    X(STATE, "STATE", false, 4)         /* not possible in the present state */                                        \
+    X(NOPERM, "NOPERM", false, 5)       /* no role allows it, or a four-eyes rule forbids it */                        \
+    X(SCOPE, "SCOPE", false, 5)         /* the unit lies outside the caller's subtree */                               \
+    X(CONFLICT, "CONFLICT", false, 4)   /* somebody else's row or control total disagrees */                           \
+    X(DUP, "DUP", false, 4)             /* the idempotency key was used with other arguments */                        \
+    X(CLOSED, "CLOSED", false, 4)       /* outside the dates in which it may happen */                                 \
+    X(LIMIT, "LIMIT", false, 4)         /* a budget, quota or resource limit is used up */                             \
+    X(POLICY, "POLICY", false, 4)       /* a rule of the house forbids it */                                           \
+    X(NOAUTH, "NOAUTH", false, 6)       /* sign in first */                                                            \
+    X(WRONGPASS, "WRONGPASS", false, 6) /* sign-in refused */                                                          \
+    X(BUSY, "BUSY", true, 7)            /* a queue is full; try again */                                               \
+    X(TIMEOUT, "TIMEOUT", true, 7)      /* the deadline passed; nothing was kept */                                    \
+    X(TOOBIG, "TOOBIG", false, 2)       /* a request or reply is over its limit */                                     \
+    X(PROTO, "PROTO", false, 8)         /* bytes that are not the protocol; the connection ends */                     \
+    X(UNKNOWN, "UNKNOWN", true, 7)      /* the outcome is unknown; ask again with the same idem */                     \
+    X(NOCOMMAND, "ERR", false, 2)       /* unknown command, in the words Redis clients expect */                       \
+    X(IO, "INTERNAL", false, 9)         /* a file, socket or database failed */                                        \
     X(INTERNAL, "INTERNAL", false, 9)   /* a fault of Muster or of a plugin */
 
 enum err_code {
@@ -34,7 +34,7 @@ enum err_code {
 #define X(name, token, retry, status) ERR_##name##_N,
     ERR_CODES(X)
 #undef X
-    ERR_COUNT,
+        ERR_COUNT,
 #define X(name, token, retry, status) ERR_##name = -ERR_##name##_N,
     ERR_CODES(X)
 #undef X

@@ -10,8 +10,7 @@ enum log_level log_get_level(void);
 /* LOG_DEBUG..LOG_ERROR for "debug" "info" "warn" "error", or -1. */
 int log_level_parse(const char *name);
 /* Write one line (control characters are escaped, length cut at 2 KiB). Any thread. */
-void log_write(enum log_level level, const char *module, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
+void log_write(enum log_level level, const char *module, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 #define log_debug(module, ...) log_write(LOG_DEBUG, module, __VA_ARGS__)
 #define log_info(module, ...) log_write(LOG_INFO, module, __VA_ARGS__)

@@ -14,7 +14,10 @@ struct gate {
     pthread_cond_t cond;
     int open, result;
 };
-#define GATE_INIT {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, 0}
+#define GATE_INIT                                                                                                      \
+    {                                                                                                                  \
+        PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, 0                                                      \
+    }
 void gate_open(struct gate *g, int result);
 int gate_wait(struct gate *g); /* the result it was opened with */
 

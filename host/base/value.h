@@ -22,10 +22,22 @@ struct value {
     struct slice s;
 };
 
-static inline struct value value_null(void) { return (struct value){.type = VALUE_NULL}; }
-static inline struct value value_int(int64_t i) { return (struct value){.type = VALUE_INT, .i = i}; }
-static inline struct value value_bool(bool b) { return (struct value){.type = VALUE_BOOL, .i = b}; }
-static inline struct value value_text(struct slice s) { return (struct value){.type = VALUE_TEXT, .s = s}; }
+static inline struct value value_null(void)
+{
+    return (struct value){.type = VALUE_NULL};
+}
+static inline struct value value_int(int64_t i)
+{
+    return (struct value){.type = VALUE_INT, .i = i};
+}
+static inline struct value value_bool(bool b)
+{
+    return (struct value){.type = VALUE_BOOL, .i = b};
+}
+static inline struct value value_text(struct slice s)
+{
+    return (struct value){.type = VALUE_TEXT, .s = s};
+}
 static inline struct value value_cstr(const char *text)
 {
     return text ? value_text(slice_of(text)) : value_null();

@@ -7,8 +7,8 @@
 #include "plugin/declare.h"
 
 /* For the manuals of the subcommands. */
-#define CELL_MANUAL                                                                                                     \
-    "Replies are shown for people: instants as civil time of the server's zone,\n" \
+#define CELL_MANUAL                                                                                                    \
+    "Replies are shown for people: instants as civil time of the server's zone,\n"                                     \
     "amounts in yuan where the heading says so (commands take fen), ✓ and – for true and false. JSON is exact.\n"
 
 /* Take the zone from the server's reply to HELLO (zone_min); UTC before. */

@@ -24,10 +24,10 @@ enum node_type {
 
 struct node {
     enum node_type type;
-    int64_t i;     /* BOOL, INT */
-    double d;      /* DOUBLE */
+    int64_t i;      /* BOOL, INT */
+    double d;       /* DOUBLE */
     struct slice s; /* TEXT, BLOB, STATUS, ERROR, and INT, DOUBLE as written: points into the bytes read */
-    int64_t count; /* ARRAY, SET, PUSH: elements; MAP, ATTRIBUTE: pairs */
+    int64_t count;  /* ARRAY, SET, PUSH: elements; MAP, ATTRIBUTE: pairs */
 };
 
 struct reader {

@@ -40,7 +40,7 @@ void reply_double(struct reply *r, double d); /* shortest text that reads back t
 void reply_text(struct reply *r, struct slice s);
 void reply_cstr(struct reply *r, const char *text); /* NULL writes null */
 void reply_blob(struct reply *r, struct slice s);
-void reply_status(struct reply *r, const char *word); /* +OK; printable, no CR or LF */
+void reply_status(struct reply *r, const char *word);     /* +OK; printable, no CR or LF */
 void reply_value(struct reply *r, const struct value *v); /* JSON is written as its text */
 /* Containers: what is written until the matching close belongs to them. In a map: key, value, key, value … */
 void reply_array_open(struct reply *r);

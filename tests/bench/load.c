@@ -187,7 +187,8 @@ static void take_replies(struct conn *c)
 
 static void open_conn(struct conn *c, struct tls_endpoint *endpoint)
 {
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)opt.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)opt.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct err err = {0};
     int on = 1;
     c->fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -245,15 +246,32 @@ static void parse(int argc, char **argv)
     int at;
     while ((at = getopt(argc, argv, "+p:c:P:s:w:C:E:K:")) != -1) {
         switch (at) {
-        case 'p': opt.port = atoi(optarg); break;
-        case 'c': opt.connections = atoi(optarg); break;
-        case 'P': opt.pipeline = atoi(optarg); break;
-        case 's': opt.seconds = atof(optarg); break;
-        case 'w': opt.warm_seconds = atof(optarg); break;
-        case 'C': opt.ca = optarg; break;
-        case 'E': opt.cert = optarg; break;
-        case 'K': opt.key = optarg; break;
-        default: die("usage", "load -p port -c connections -P pipeline -s seconds -w warm-up -C ca [-E cert -K key] word…");
+        case 'p':
+            opt.port = atoi(optarg);
+            break;
+        case 'c':
+            opt.connections = atoi(optarg);
+            break;
+        case 'P':
+            opt.pipeline = atoi(optarg);
+            break;
+        case 's':
+            opt.seconds = atof(optarg);
+            break;
+        case 'w':
+            opt.warm_seconds = atof(optarg);
+            break;
+        case 'C':
+            opt.ca = optarg;
+            break;
+        case 'E':
+            opt.cert = optarg;
+            break;
+        case 'K':
+            opt.key = optarg;
+            break;
+        default:
+            die("usage", "load -p port -c connections -P pipeline -s seconds -w warm-up -C ca [-E cert -K key] word…");
         }
     }
     opt.nwords = argc - optind;
@@ -295,11 +313,12 @@ int main(int argc, char **argv)
     measure(conns, epoll_fd, opt.seconds);
     double took = (double)(clock_mono_ns() - start) / 1e9;
     counting = false;
-    printf("{\"rps\": %.0f, \"p50_ms\": %.3f, \"p99_ms\": %.3f, \"p999_ms\": %.3f, \"replies\": %llu, \"errors\": %llu, "
-           "\"first_error\": \"%s\", \"seconds\": %.3f, \"handshake_ms\": %.2f, \"cipher\": \"%s\"}\n",
-           (double)replies / took, quantile(&latency, 0.5), quantile(&latency, 0.99), quantile(&latency, 0.999),
-           (unsigned long long)replies, (unsigned long long)errors, first_error, took, handshake_ms,
-           tls_session_cipher(conns[0].tls));
+    printf(
+        "{\"rps\": %.0f, \"p50_ms\": %.3f, \"p99_ms\": %.3f, \"p999_ms\": %.3f, \"replies\": %llu, \"errors\": %llu, "
+        "\"first_error\": \"%s\", \"seconds\": %.3f, \"handshake_ms\": %.2f, \"cipher\": \"%s\"}\n",
+        (double)replies / took, quantile(&latency, 0.5), quantile(&latency, 0.99), quantile(&latency, 0.999),
+        (unsigned long long)replies, (unsigned long long)errors, first_error, took, handshake_ms,
+        tls_session_cipher(conns[0].tls));
     fflush(stdout);
     drain(conns, epoll_fd);
     for (int i = 0; i < opt.connections; i++) {

@@ -76,8 +76,10 @@ static void typed_replies(redisContext *c, int proto)
     r = call(c, "notes.list", NULL);
     check(r->type == REDIS_REPLY_ARRAY && r->elements > 0, "notes.list answers an array");
     redisReply *row = r->element[0];
-    check(row->type == (proto == 3 ? REDIS_REPLY_MAP : REDIS_REPLY_ARRAY) && row->elements == 6, "its rows are maps (RESP3) or flat (RESP2)");
-    check(strcmp(row->element[2]->str, "text") == 0 && strcmp(row->element[3]->str, "from hiredis") == 0, "with the text that was sent");
+    check(row->type == (proto == 3 ? REDIS_REPLY_MAP : REDIS_REPLY_ARRAY) && row->elements == 6,
+          "its rows are maps (RESP3) or flat (RESP2)");
+    check(strcmp(row->element[2]->str, "text") == 0 && strcmp(row->element[3]->str, "from hiredis") == 0,
+          "with the text that was sent");
     freeReplyObject(r);
 
     r = call(c, "notes.delete", "123456");

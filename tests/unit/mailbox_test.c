@@ -115,6 +115,28 @@ static void wake_runs_only_for_the_first_item(void **state)
     mailbox_free(m);
 }
 
+/* All or none, in order round the end of the ring, and one wake for all. */
+static void many_items_are_put_at_once(void **state)
+{
+    (void)state;
+    _Atomic int wakes = 0;
+    struct mailbox *m = mailbox_new(4, count_wake, &wakes);
+    void *three[] = {item(0), item(1), item(2)}, *out[4];
+    assert_int_equal(mailbox_put_many(m, three, 0), 0);
+    assert_int_equal(wakes, 0);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(mailbox_put_many(m, three, 3), 0);
+        assert_int_equal(mailbox_put_many(m, three, 2), ERR_BUSY);
+        assert_int_equal(wakes, i + 1);
+        assert_int_equal(mailbox_take(m, out, 4, 0), 3);
+        for (int j = 0; j < 3; j++)
+            assert_ptr_equal(out[j], three[j]);
+    }
+    mailbox_close(m);
+    assert_int_equal(mailbox_put_many(m, three, 3), ERR_STATE);
+    mailbox_free(m);
+}
+
 static void pause_ms(int ms)
 {
     nanosleep(&(struct timespec){0, ms * 1000000L}, NULL);
@@ -217,6 +239,7 @@ int main(void)
         cmocka_unit_test(a_closed_mailbox_gives_out_what_it_holds),
         cmocka_unit_test(an_empty_mailbox_times_out),
         cmocka_unit_test(wake_runs_only_for_the_first_item),
+        cmocka_unit_test(many_items_are_put_at_once),
         cmocka_unit_test(a_sleeping_consumer_is_woken),
         cmocka_unit_test(many_producers_lose_nothing),
     };
