@@ -1,6 +1,7 @@
 /* The index of idempotency keys. */
 #include "store/keys.h"
 
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +32,7 @@ struct list_of_keys {
 
 struct keys {
     bool loaded;
+    bool filtered; /* the filter knows what stood in muster_done_key at the start */
     int generation;
     int added; /* since the last settle */
     int64_t last_id, old_to;
@@ -65,7 +67,8 @@ int64_t keys_number(int64_t user_id, struct slice key)
 {
     unsigned char hash[SHA256_BYTES];
     uint64_t number = 0;
-    const struct slice parts[] = {{(const char *)&user_id, sizeof(user_id)}, key};
+    const uint64_t user = htole64((uint64_t)user_id); /* the number is kept: the same on every machine */
+    const struct slice parts[] = {{(const char *)&user, sizeof(user)}, key};
     sha256(parts, 2, hash);
     for (int i = 0; i < 8; i++) {
         number = number << 8 | hash[i];
@@ -172,6 +175,7 @@ static int load_filter(struct store *s, struct keys *k, struct err *err)
         rv = 0;
     }
     cursor_close(c);
+    k->filtered = rv == 0;
     return rv;
 }
 
@@ -189,7 +193,7 @@ static int load(struct store *s, struct keys *k, struct err *err)
     k->last_id = keyed_to.i;
     rebuild(k);
     rv = load_rows(s, k, keyed_to.i, err);
-    rv = rv == 0 ? load_filter(s, k, err) : rv;
+    rv = rv == 0 && !k->filtered ? load_filter(s, k, err) : rv;
     k->loaded = rv == 0;
     return rv;
 }
