@@ -405,7 +405,8 @@ static void right_revoked_in_an_unknown_commit_is_gone(void **state)
         run_free(run);
         identity_unref(wang);
         restart(w, defaults);
-        if (err.code != ERR_UNKNOWN)
+        /* The faults may meet other batches, the writer's tidying too: then the revocation stood, or was refused. */
+        if (err.code == 0)
             must(w, "role.grant wang putter");
     }
     assert_int_equal(err.code, ERR_UNKNOWN);
