@@ -19,6 +19,7 @@ struct identity {
     char fingerprint[65]; /* of the certificate that signed in, or "" */
     int64_t token_id;     /* of the token that signed in, or 0 */
     bool admin;           /* every command, everywhere, and backdate */
+    bool host;            /* the host itself: no row in muster_user stands behind it, and it is never read again */
     struct grant *grants;
     int ngrants;
     uint64_t version; /* of access_version() before the transaction in which it was read */
@@ -39,6 +40,9 @@ int identity_read(struct store *s, int64_t user_id, const char *fingerprint, str
 
 /* Read it again, as it signed in: also ERR_NOAUTH when its token was revoked, or tokens are no method any more. */
 int identity_refresh(struct store *s, const struct identity *old, struct identity **out, struct err *err);
+
+/* The host itself, user 0, named "muster" (a name that no user can have), administrator. Never NULL. */
+struct identity *identity_host(void);
 
 /* May this identity use the command at all, whatever the unit? For early refusal and COMMAND LIST. */
 bool identity_may(const struct identity *id, const struct command *command);

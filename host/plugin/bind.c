@@ -155,7 +155,7 @@ static int take_reserved(struct binding *b, int slot, struct slice text)
     if (b->reserved_seen & bit)
         return refuse_twice(b, name);
     b->reserved_seen |= bit;
-    if (b->mode == MODE_READ && (slot == SLOT_IDEM || slot == SLOT_AT))
+    if (b->mode != MODE_WRITE && (slot == SLOT_IDEM || slot == SLOT_AT))
         return err_rule(b->err, ERR_ARG, "arg.read_only", name, "%s: belongs to commands that write; this one reads",
                         name);
     struct arg arg = {.name = name, .type = ARG_TEXT, .min = 1, .max = IDEM_BYTES};

@@ -6,8 +6,11 @@
 
 #include "base/err.h"
 #include "base/value.h"
+#include "script/counters.h"
 
-enum mode { MODE_READ, MODE_WRITE };
+/* SLOW: reads like READ, but on a lane of its own, outside of any transaction, and may take minutes: the host's own
+ * commands only. */
+enum mode { MODE_READ, MODE_WRITE, MODE_SLOW };
 
 enum arg_type { ARG_TEXT, ARG_INT, ARG_BOOL, ARG_FEN, ARG_DATE, ARG_INSTANT, ARG_UNIT, ARG_ENUM, ARG_JSON, ARG_BLOB };
 
@@ -72,7 +75,9 @@ struct command {
     const char *returns_text;                  /* the shape as declared */
     const char *summary_en, *summary_zh, *doc; /* doc may be NULL */
     int timeout_ms;
-    native_run *native; /* NULL: Lua */
+    native_run *native;      /* NULL: Lua */
+    const void *native_data; /* of a C plugin's command: what its adapter needs; see call->declared */
+    bool pure;               /* of a C plugin: touches neither database nor host, so that Lua may call it directly */
 };
 
 struct figure {
@@ -94,12 +99,30 @@ struct role_suggestion {
     const char *summary_en, *summary_zh;
 };
 
+/* Where a plugin's code runs. */
+enum isolation { ISOLATION_DEFAULT, ISOLATION_NONE, ISOLATION_PROCESS };
+
+/* What a plugin asks for, and gets if whoever installs it agrees. Lists are NULL-terminated, never NULL. */
+struct asks {
+    const char *const *commands; /* patterns of other plugins' commands and figures: "org.*" */
+    const char *const *effects, *const *secrets;
+    int memory_mib; /* of one of its Lua states; 0: the server's default */
+    int time_ms;    /* of one command at most; 0: the server's defaults */
+};
+
 struct plugin {
     const char *name, *version, *summary_en, *summary_zh;
-    const char *const *requires; /* NULL-terminated */
-    bool units;                  /* may change the host's unit table */
-    unsigned char hash[32];      /* SHA-256 over its files */
-    int commands, figures;       /* how many it declares */
+    const char *const *requires;        /* names, NULL-terminated */
+    const char *const *requires_ranges; /* version ranges in the same order ("*" when none was given) */
+    struct asks asks;
+    bool units;                /* may change the host's unit table */
+    bool native;               /* has code in C: NAME.so */
+    enum isolation isolation;  /* where it runs: never DEFAULT once loaded */
+    const char *health;        /* its health command, or NULL */
+    const char *folder;        /* where its files were read */
+    unsigned char hash[32];    /* SHA-256 over its files */
+    int commands, figures;     /* how many it declares */
+    struct plugin_counters *counters; /* never NULL */
 };
 
 #endif

@@ -104,6 +104,7 @@ static bool listed(const char *const *names, const char *name)
 static int add_manifest(struct registry *r, const char *dir, const char *name, struct vec *found, struct err *err)
 {
     struct package *p = arena_alloc(&r->arena, sizeof(*p));
+    p->plugin.counters = arena_alloc(&r->arena, sizeof(*p->plugin.counters));
     struct slice manifest;
     if (!name_is_plugin(slice_of(name)) || strcmp(name, "muster") == 0)
         return err_set(err, ERR_ARG, "plugin folder %s/%s: a plugin's name is [a-z][a-z0-9]*, and not muster", dir,

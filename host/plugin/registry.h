@@ -8,8 +8,17 @@
 
 struct registry;
 
+/* One plugin whose folder is known. */
+struct plugin_place {
+    const char *name, *folder;
+    bool trusted; /* its native code may run in this process: bundled, or signed by one of native_keys */
+};
+
 struct registry_sources {
-    const char *plugins_dir;                  /* every folder in it with a manifest.lua is a plugin */
+    const char *plugins_dir;                  /* every folder in it with a manifest.lua is a plugin; trusted */
+    const struct plugin_place *places;        /* more of them; one here hides one of the same name in plugins_dir */
+    int nplaces;
+    const char *native_dir;                   /* where NAME.so of a plugin in plugins_dir is, if not in its folder */
     const char *lib_dir;                      /* api/lib: modules `muster.NAME` */
     const struct native_command *const *host; /* NULL-terminated list of arrays, each ended by a name of NULL */
     const char *const *disabled;              /* NULL-terminated names to leave out, or NULL */

@@ -128,13 +128,11 @@ static struct state *state_of(struct runtime *rt, const struct package *package,
 
 /* -- life -- */
 
-int runtime_new(struct registry *registry, const struct runtime_limits *limits, struct store *store,
-                struct runtime **out, struct err *err)
+int runtime_new(struct registry *registry, const struct runtime_limits *limits, struct runtime **out, struct err *err)
 {
     *out = NULL;
     struct runtime *rt = mem_zalloc(sizeof(*rt));
     rt->registry = registry_ref(registry);
-    rt->store = store;
     if (limits)
         rt->limits = *limits;
     if (rt->limits.soft_bytes == 0)
@@ -145,8 +143,8 @@ int runtime_new(struct registry *registry, const struct runtime_limits *limits, 
         rt->limits.reply_bytes = REPLY_BYTES;
     rt->nstates = registry->plugins.count;
     rt->states = mem_zalloc((size_t)(rt->nstates + 1) * sizeof(*rt->states));
-    rt->watch = watch_enter(store, rt->limits.grace_ms);
-    int rv = rt->watch ? 0 : err_set(err, ERR_BUSY, "too many lanes run scripts in this process");
+    rt->watch = watch_enter(NULL, rt->limits.grace_ms); /* the builder's, while the plugins load */
+    int rv = rt->watch ? 0 : err_set(err, ERR_BUSY, "too many threads run scripts in this process");
     for (int i = 0; i < rt->nstates && rv == 0; i++) {
         const struct package *p = registry->plugins.items[i];
         struct state *state = &rt->states[i];
@@ -155,12 +153,26 @@ int runtime_new(struct registry *registry, const struct runtime_limits *limits, 
         state->computes = mem_zalloc((size_t)(p->plugin.figures + 1) * sizeof(int));
         rv = build_state(rt, state, err);
     }
+    watch_leave(rt->watch);
+    rt->watch = NULL;
     if (rv != 0) {
         runtime_free(rt);
         return rv;
     }
     *out = rt;
     return 0;
+}
+
+int runtime_attach(struct runtime *rt, struct store *store, struct err *err)
+{
+    rt->store = store;
+    rt->watch = watch_enter(store, rt->limits.grace_ms);
+    return rt->watch ? 0 : err_set(err, ERR_BUSY, "too many lanes run scripts in this process");
+}
+
+struct registry *runtime_registry(const struct runtime *rt)
+{
+    return rt->registry;
 }
 
 void runtime_free(struct runtime *rt)
@@ -315,7 +327,8 @@ static void limit_store(const struct runtime *rt)
         store_limits(rt->store, frame ? ROWS_MAX : 0, frame ? ROW_BYTES_MAX : 0, frame ? frame->deadline_ns : 0);
 }
 
-static void begin(struct call *call, struct frame *frame, const char *plugin, const char *command, int timeout_ms)
+static void begin(struct call *call, struct frame *frame, const struct command *declared, const char *plugin,
+                  const char *command, int timeout_ms)
 {
     const struct frame *outer = frame_running();
     if (timeout_ms <= 0)
@@ -326,6 +339,7 @@ static void begin(struct call *call, struct frame *frame, const char *plugin, co
     *frame = (struct frame){.deadline_ns = deadline, .limit_ms = timeout_ms, .plugin = plugin, .command = command};
     call->plugin = plugin;
     call->command = command;
+    call->declared = declared;
     call->deadline_ns = deadline;
 }
 
@@ -386,7 +400,7 @@ int runtime_run(struct runtime *rt, const struct command *command, struct call *
 {
     struct frame frame;
     if (command->native) {
-        begin(call, &frame, command->plugin, command->name, timeout_ms);
+        begin(call, &frame, command, command->plugin, command->name, timeout_ms);
         return run_native(rt, command, call, args, &frame, out, err);
     }
     struct job job;
@@ -396,7 +410,7 @@ int runtime_run(struct runtime *rt, const struct command *command, struct call *
     job.state = state_of(rt, job.command->package, err);
     if (!job.state)
         return err ? err->code : ERR_INTERNAL;
-    begin(call, &frame, command->plugin, command->name, timeout_ms);
+    begin(call, &frame, command, command->plugin, command->name, timeout_ms);
     return run_script(rt, &job, &frame, run_command, out, err);
 }
 
@@ -412,6 +426,6 @@ int runtime_figure(struct runtime *rt, const struct figure *figure, struct call 
     job.state = state_of(rt, job.figure->package, err);
     if (!job.state)
         return err ? err->code : ERR_INTERNAL;
-    begin(call, &frame, figure->plugin, figure->name, READ_MS);
+    begin(call, &frame, NULL, figure->plugin, figure->name, READ_MS);
     return run_script(rt, &job, &frame, run_figure, out, err);
 }

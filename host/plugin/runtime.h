@@ -16,11 +16,13 @@ struct runtime_limits {
 };
 
 /* Build the states (each loads its plugin and is checked against the registry's declarations). Takes a reference of the
- * registry. To be called on the lane's own thread: the watchdog will signal this thread. `store` is interrupted when a
- * deadline passes. */
-int runtime_new(struct registry *registry, const struct runtime_limits *limits, struct store *store,
-                struct runtime **out, struct err *err);
-void runtime_free(struct runtime *rt); /* NULL is fine */
+ * registry. Any thread: the states move to their lane with runtime_attach. */
+int runtime_new(struct registry *registry, const struct runtime_limits *limits, struct runtime **out, struct err *err);
+/* Before the first run, on the lane's own thread: the watchdog will signal this thread, and interrupt `store` (may be
+ * NULL) when a deadline passes. 0 or ERR_BUSY. */
+int runtime_attach(struct runtime *rt, struct store *store, struct err *err);
+void runtime_free(struct runtime *rt); /* NULL is fine; the lane's thread once it is attached */
+struct registry *runtime_registry(const struct runtime *rt); /* no reference */
 
 /* Run one command with bound values: writes one whole canonical reply to the end of `out`. `call` is filled but for
  * plugin, command and deadline_ns, which are set here (never later than an outer call's deadline). On an error `out` is

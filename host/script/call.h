@@ -10,6 +10,7 @@
 #define CALL_DEPTH_MAX 16 /* nested call:invoke */
 
 struct call;
+struct command;
 
 /* An argument by name, its value as text of the wire form (JSON for objects and arrays). */
 struct named_arg {
@@ -55,6 +56,7 @@ struct call {
     bool write;
     const char *plugin; /* whose code runs; "muster" for host commands */
     const char *command;
+    const struct command *declared; /* what runs; NULL for a figure */
     uint64_t deadline_ns; /* clock_mono_ns at which the script is stopped; 0: none */
     int depth;            /* 0 for a client's request */
     struct call *outer;   /* the caller of a nested call, or NULL */

@@ -46,6 +46,6 @@ static const char words[] =
 
 int migrate_host(struct store *s, struct err *err)
 {
-    const struct migration list[] = {{1, "001_house", {words, sizeof(words) - 1}}};
+    const struct migration list[] = {{.number = 1, .name = "001_house", .sql = {words, sizeof(words) - 1}}};
     return migrate(s, "muster", list, (int)(sizeof(list) / sizeof(list[0])), err);
 }

@@ -120,6 +120,12 @@ int store_value(struct store *s, const char *plugin, struct slice sql, const str
 /* Run host SQL given as a C string with integer/text values; a shorthand of store_exec for the host. */
 int store_run(struct store *s, const char *sql, const struct value *args, int nargs, struct err *err);
 
+/* Copy the whole database, as it is at one moment, into the new file `to` (mode 0600; refused if it exists), while
+ * others read and write. `s` is a reader outside of any read; other connections' commits may restart the copy, so after
+ * a few restarts it is taken within one read. 0 or ERR_IO. Source: the online backup interface,
+ * sqlite.org/c3ref/backup_finish.html. */
+int store_copy(struct store *s, const char *to, struct err *err);
+
 /* Limits of one query from here on: rows, bytes of all values, and a deadline on clock_mono_ns (0: none). */
 void store_limits(struct store *s, int64_t max_rows, int64_t max_bytes, uint64_t deadline_ns);
 /* Make the running statement fail with ERR_TIMEOUT. Any thread, while the store is open; harmless when nothing runs. */

@@ -10,7 +10,7 @@
  * inner one runs. What is asked for by name and handed out as text (settings, figure arguments) is kept in a list
  * until the next request; few requests make any. */
 
-enum { WRITE_MS = 250, READ_MS = 2000, HOST_WRITE_MS = 5000 };
+enum { WRITE_MS = 250, READ_MS = 2000, HOST_WRITE_MS = 60 * 1000, SLOW_MS = 30 * 60 * 1000 };
 
 struct kept {
     struct kept *next;
@@ -87,7 +87,9 @@ int calls_timeout(const struct command *command)
         return command->timeout_ms;
     if (command->mode == MODE_READ)
         return READ_MS;
-    return command->native ? HOST_WRITE_MS : WRITE_MS; /* hashing a password is slow on purpose */
+    if (command->mode == MODE_SLOW)
+        return SLOW_MS;
+    return command->native ? HOST_WRITE_MS : WRITE_MS; /* a migration may be long */
 }
 
 int calls_run(struct calls *c, const struct command *command, struct call *call, struct buf *out, struct err *err)

@@ -63,7 +63,9 @@ int lane_open(struct lane *lane, enum store_role role, struct err *err)
     if (rv == 0 && role == STORE_WRITER)
         rv = migrate_all(lane, err);
     if (rv == 0)
-        rv = runtime_new(o->registry, &o->limits, c->store, &c->runtime, err);
+        rv = runtime_new(o->registry, &o->limits, &c->runtime, err);
+    if (rv == 0)
+        rv = runtime_attach(c->runtime, c->store, err);
     return rv;
 }
 

@@ -8,6 +8,9 @@
 #include "work/run.h"
 
 struct lanes;
+struct call;
+struct calls;
+struct site;
 
 /* One line of the `limits` reply. */
 struct limit_row {
@@ -30,6 +33,10 @@ struct lanes_options {
     struct runtime_limits limits;
     const struct limit_row *limit_rows; /* what the `limits` command shows; as long-lived as the lanes */
     int nlimit_rows;
+    const struct site *site; /* for the host's own commands; as long-lived as the lanes; NULL in tests */
+    /* Called on the slow lane about once a second while nothing waits there, outside of any transaction; NULL: none. */
+    void (*tick)(struct lanes *l, struct calls *c, void *arg);
+    void *tick_arg;
     bool unsafe_sql;         /* see store_options: tests */
     void (*wake)(void *arg); /* on a lane's thread: finished runs wait where there were none */
     void *arg;
@@ -49,6 +56,37 @@ bool lanes_fenced(const struct lanes *l);
  * lanes_free. */
 void lanes_stop(struct lanes *l);
 void lanes_free(struct lanes *l);
+
+/* Wait at most `timeout_ms` until a finished run waits to be taken: true when one does. For programs without a loop,
+ * which give no `wake`. The thread that puts. */
+bool lanes_wait(struct lanes *l, int timeout_ms);
+
+/* -- generations --
+ *
+ * A generation is built beside the running one, on the slow lane's thread: its registry, and the states of every lane.
+ * Then it is offered to the writer, and a write command on the writer's lane (plugin.activate) applies its migrations,
+ * records it and calls call_switch(), all in one savepoint. The batch ends behind that command; once it is committed the
+ * writer runs the new code, each reader from its next run on, and the loop looks commands up in the new registry. A
+ * request is run by the generation that its lane runs at that moment, whole: its command is looked up again by name when
+ * it was parsed with another one. A reader's run that the commit overtook is run again. */
+struct generation;
+/* Build it. Takes a reference of the registry. The slow lane's thread, or any thread before the lanes have started.
+ * 0 or the first error of a plugin's load. */
+int lanes_prepare(struct lanes *l, struct registry *registry, struct generation **out, struct err *err);
+void generation_free(struct generation *g); /* NULL is fine; not once it is offered */
+/* Give it to the writer, which drops the one that was offered before. The slow lane's thread. */
+void lanes_offer(struct lanes *l, struct generation *g);
+/* The registry of the running generation, a reference. The loop's thread: to be asked for after lanes_take. */
+struct registry *lanes_registry(struct lanes *l);
+/* Inside a write command on the writer's lane: run the offered generation `number` once this is committed. ERR_STATE
+ * (rule "generation.gone") when another one, or none, is offered. */
+int call_switch(struct call *call, int64_t number, struct err *err);
+/* The registry of the offered generation `number`, for its migrations; NULL when it is not the one offered. The writer's
+ * lane. */
+struct registry *call_offered(struct call *call, int64_t number);
+/* Run one write command as the host itself (name "muster", every right) and wait for its reply, which is appended.
+ * The slow lane's thread. 0, the command's error, or ERR_BUSY. */
+int lanes_ask(struct lanes *l, const struct slice *words, int nwords, struct buf *reply, struct err *err);
 
 /* Counters for INFO. Any thread. */
 struct lanes_stats {

@@ -51,7 +51,7 @@ static int tear_down(void **state)
 static struct migration step(int number, const char *sql)
 {
     static const char *const names[] = {"000", "001_first", "002_second", "003_third"};
-    return (struct migration){number, names[number], slice_of(sql)};
+    return (struct migration){.number = number, .name = names[number], .sql = slice_of(sql)};
 }
 
 static int64_t number(struct place *p, const char *sql)

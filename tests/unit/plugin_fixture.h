@@ -94,7 +94,8 @@ static inline void world_start(struct world *w, const struct native_command *con
             fail_msg("%s", w->err.text);
     }
     assert_int_equal(watchdog_start(&w->err), 0);
-    if (runtime_new(w->registry, &w->limits, w->store, &w->runtime, &w->err) != 0)
+    if (runtime_new(w->registry, &w->limits, &w->runtime, &w->err) != 0 ||
+        runtime_attach(w->runtime, w->store, &w->err) != 0)
         fail_msg("%s", w->err.text);
 }
 

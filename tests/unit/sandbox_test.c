@@ -232,7 +232,8 @@ static void deep_recursion_is_limited(void **state)
     (void)state;
     runtime_free(world.runtime);
     world.limits.soft_bytes = 256 * 1024 * 1024;
-    assert_int_equal(runtime_new(world.registry, &world.limits, world.store, &world.runtime, &world.err), 0);
+    assert_int_equal(runtime_new(world.registry, &world.limits, &world.runtime, &world.err), 0);
+    assert_int_equal(runtime_attach(world.runtime, world.store, &world.err), 0);
     assert_string_equal(
         world_ask(&world, "demo.recursion", NULL, NULL, NULL),
         "LIMIT limit.stack: plugin demo, command demo.recursion: stopped, its calls nest too deeply; nothing was kept");
@@ -247,7 +248,8 @@ static void amnesia_rebuilds_after_each_command(void **state)
     (void)state;
     runtime_free(world.runtime);
     world.limits.amnesia = true;
-    assert_int_equal(runtime_new(world.registry, &world.limits, world.store, &world.runtime, &world.err), 0);
+    assert_int_equal(runtime_new(world.registry, &world.limits, &world.runtime, &world.err), 0);
+    assert_int_equal(runtime_attach(world.runtime, world.store, &world.err), 0);
     for (int i = 0; i < 10; i++)
         check_alive("amnesia");
 }

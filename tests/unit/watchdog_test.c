@@ -58,7 +58,7 @@ static void *run_lane(void *arg)
     struct lane *lane = arg;
     struct runtime *rt = NULL;
     struct err err = {0};
-    if (runtime_new(lane->registry, NULL, NULL, &rt, &err) != 0) {
+    if (runtime_new(lane->registry, NULL, &rt, &err) != 0 || runtime_attach(rt, NULL, &err) != 0) {
         lane->wrong++;
         return NULL;
     }
@@ -136,7 +136,7 @@ static void what_cannot_be_stopped_ends_the_process(void **state)
         struct runtime_limits limits = {.grace_ms = 50};
         alarm(20);
         if (world_load(&world, NULL) == 0 && watchdog_start(&err) == 0 &&
-            runtime_new(world.registry, &limits, NULL, &rt, &err) == 0)
+            runtime_new(world.registry, &limits, &rt, &err) == 0 && runtime_attach(rt, NULL, &err) == 0)
             run_one(rt, world.registry, "demo.stuck", 0, 20, &err);
         _exit(0);
     }
