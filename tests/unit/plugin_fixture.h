@@ -72,7 +72,7 @@ static inline int world_load(struct world *w, const struct native_command *const
     char plugins[200], lib[200];
     snprintf(plugins, sizeof(plugins), "%s/plugins", w->dir);
     snprintf(lib, sizeof(lib), "%s/lib", w->dir);
-    struct registry_sources sources = {plugins, lib, host, NULL};
+    struct registry_sources sources = {.plugins_dir = plugins, .lib_dir = lib, .host = host};
     return registry_load(&sources, 1, &w->registry, &w->err);
 }
 

@@ -250,7 +250,7 @@ static void disabled_plugins_are_left_out(void **state)
     world_plugin(&world, "two", "", "return {}");
     snprintf(plugins, sizeof(plugins), "%s/plugins", world.dir);
     static const char *const disabled[] = {"demo", NULL};
-    struct registry_sources sources = {plugins, NULL, NULL, disabled};
+    struct registry_sources sources = {.plugins_dir = plugins, .disabled = disabled};
     if (registry_load(&sources, 7, &world.registry, &world.err) != 0)
         fail_msg("%s", world.err.text);
     assert_null(registry_plugin(world.registry, SLICE("demo")));
