@@ -3,7 +3,10 @@
  * One thread, epoll. Handshakes come first and are timed apart; the clock of the measurement starts when every connection is open.
  * The words of the request are templates: {value:N} N random printable bytes, {key:N} a random integer in [0, N), {unique} never
  * the same twice. The same program loads Muster and Redis, so both pay the same client. A batch of P requests is sent at once and
- * the next one when all P replies are in, as redis-benchmark does; a request's latency runs from its batch's departure. */
+ * the next one when all P replies are in, as redis-benchmark does; a request's latency runs from its batch's departure.
+ *
+ * -a TEXT (several): every reply must be one of these texts; the first other one ends the program. -t FILE: a line for each
+ * reply, its time of arrival in ms UTC and its latency in ms. It ends early, in order, at SIGTERM. */
 #include "base/clock.h"
 #include "tls/random.h"
 #include "tls/session.h"
@@ -11,14 +14,16 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
-enum { CONNECTIONS_MAX = 2000, PIPELINE_MAX = 1000, WORDS_MAX = 32 };
+enum { CONNECTIONS_MAX = 2000, PIPELINE_MAX = 1000, WORDS_MAX = 32, ALLOWED_MAX = 8 };
 
 struct options {
     int port, connections, pipeline;
@@ -26,6 +31,9 @@ struct options {
     const char *ca, *cert, *key;
     const char *words[WORDS_MAX];
     int nwords;
+    const char *allowed[ALLOWED_MAX];
+    int nallowed;
+    const char *times;
 };
 
 struct conn {
@@ -46,6 +54,8 @@ static struct options opt = {.connections = 50, .pipeline = 1, .seconds = 10, .w
 static struct histogram latency;
 static uint64_t replies, errors, unique_counter, unique_base, rng = 88172645463325252ull;
 static bool counting;
+static FILE *times;
+static volatile sig_atomic_t ended;
 static char first_error[200];
 
 static void die(const char *what, const char *why)
@@ -160,6 +170,27 @@ static void take_bytes(struct conn *c)
         die("TLS", err.text);
 }
 
+/* The reply is a text: `$len`, its bytes. */
+static void check_reply(struct slice reply)
+{
+    struct slice text = {memchr(reply.data, '\n', reply.len), 0};
+    if (text.data && reply.data[0] == '$') {
+        text.data++;
+        text.len = reply.len - (size_t)(text.data - reply.data) - 2;
+        for (int i = 0; i < opt.nallowed; i++)
+            if (slice_is(text, opt.allowed[i]))
+                return;
+    }
+    fprintf(stderr, "load: not one of the allowed replies: %.*s\n", (int)(reply.len > 300 ? 300 : reply.len),
+            reply.data);
+    exit(1);
+}
+
+static void note_time(uint64_t took)
+{
+    fprintf(times, "%" PRId64 " %.3f\n", clock_now_ms(), (double)took / 1e6);
+}
+
 static void take_replies(struct conn *c)
 {
     uint64_t now = clock_mono_ns();
@@ -171,7 +202,11 @@ static void take_replies(struct conn *c)
             latency.count[bucket_of(took)]++;
             latency.total++;
             replies++;
+            if (times)
+                note_time(took);
         }
+        if (opt.nallowed)
+            check_reply((struct slice){rest.data, (size_t)n});
         if (rest.data[0] == '-' || rest.data[0] == '|') {
             if (errors++ == 0)
                 snprintf(first_error, sizeof first_error, "%.*s", (int)strcspn(rest.data, "\r\"\\"), rest.data);
@@ -210,7 +245,7 @@ static void measure(struct conn *conns, int epoll_fd, double seconds)
 {
     struct epoll_event events[256];
     uint64_t end = clock_mono_ns() + (uint64_t)(seconds * 1e9);
-    while (clock_mono_ns() < end) {
+    while (!ended && clock_mono_ns() < end) {
         int n = epoll_wait(epoll_fd, events, 256, 100);
         for (int i = 0; i < n; i++) {
             struct conn *c = &conns[events[i].data.u32];
@@ -222,6 +257,7 @@ static void measure(struct conn *conns, int epoll_fd, double seconds)
     }
 }
 
+/* Every request that was sent must be answered. */
 static void drain(struct conn *conns, int epoll_fd)
 {
     struct epoll_event events[256];
@@ -239,12 +275,14 @@ static void drain(struct conn *conns, int epoll_fd)
             left -= was && c->waiting == 0;
         }
     }
+    if (left > 0)
+        die("drain", "requests were left without a reply for 10 s");
 }
 
 static void parse(int argc, char **argv)
 {
     int at;
-    while ((at = getopt(argc, argv, "+p:c:P:s:w:C:E:K:")) != -1) {
+    while ((at = getopt(argc, argv, "+p:c:P:s:w:C:E:K:a:t:")) != -1) {
         switch (at) {
         case 'p':
             opt.port = atoi(optarg);
@@ -270,8 +308,17 @@ static void parse(int argc, char **argv)
         case 'K':
             opt.key = optarg;
             break;
+        case 'a':
+            if (opt.nallowed == ALLOWED_MAX)
+                die("usage", "at most 8 allowed replies");
+            opt.allowed[opt.nallowed++] = optarg;
+            break;
+        case 't':
+            opt.times = optarg;
+            break;
         default:
-            die("usage", "load -p port -c connections -P pipeline -s seconds -w warm-up -C ca [-E cert -K key] word…");
+            die("usage",
+                "load -p port -c connections -P pipeline -s seconds -w warm-up -C ca [-E cert -K key] [-a text]… [-t file] word…");
         }
     }
     opt.nwords = argc - optind;
@@ -282,12 +329,21 @@ static void parse(int argc, char **argv)
         opt.words[i] = argv[optind + i];
 }
 
+static void end(int number)
+{
+    (void)number;
+    ended = 1;
+}
+
 int main(int argc, char **argv)
 {
     static struct conn conns[CONNECTIONS_MAX];
     struct err err = {0};
     struct tls_endpoint *endpoint;
     parse(argc, argv);
+    signal(SIGTERM, end);
+    if (opt.times && !(times = fopen(opt.times, "we")))
+        die(opt.times, strerror(errno));
     random_bytes(&unique_base, sizeof unique_base);
     rng ^= unique_base;
     struct tls_files files = {opt.ca, opt.cert, opt.key};
@@ -327,5 +383,7 @@ int main(int argc, char **argv)
         buf_close(&conns[i].plain);
     }
     tls_endpoint_unref(endpoint);
+    if (times && fclose(times) != 0)
+        die(opt.times, strerror(errno));
     return errors > 0;
 }
