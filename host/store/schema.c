@@ -44,8 +44,29 @@ static const char words[] =
     "CREATE TABLE muster_event("
     " id INTEGER PRIMARY KEY, at INTEGER NOT NULL, plugin TEXT NOT NULL, topic TEXT NOT NULL, payload TEXT NOT NULL) STRICT;";
 
+/* Generations, what each is made of, and the packages that stand on the shelf. `folder` is NULL for a plugin that came
+ * with the program; `off` says why a plugin of the generation does not run. A package's `sums` prove its files. */
+static const char generations[] =
+    "CREATE TABLE muster_generation("
+    " id INTEGER PRIMARY KEY, at INTEGER NOT NULL, user TEXT NOT NULL, reason TEXT NOT NULL,"
+    " state TEXT NOT NULL CHECK(state IN ('probation', 'good', 'failed', 'left')), why TEXT,"
+    " changed_at INTEGER NOT NULL, previous INTEGER) STRICT;"
+    "CREATE TABLE muster_generation_plugin("
+    " generation INTEGER NOT NULL REFERENCES muster_generation(id), name TEXT NOT NULL, version TEXT NOT NULL,"
+    " hash TEXT NOT NULL, origin TEXT NOT NULL CHECK(origin IN ('bundled', 'package')), folder TEXT, package_hash TEXT,"
+    " signer TEXT, asks TEXT NOT NULL, off TEXT, PRIMARY KEY(generation, name)) STRICT;"
+    "CREATE TABLE muster_package("
+    " hash TEXT PRIMARY KEY, name TEXT NOT NULL, version TEXT NOT NULL, folder TEXT NOT NULL, signer TEXT NOT NULL,"
+    " key_id TEXT NOT NULL, sums TEXT NOT NULL, added_at INTEGER NOT NULL) STRICT;"
+    /* The way back of migrations, see store/migrate.h. */
+    "ALTER TABLE muster_migration ADD COLUMN additive INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE muster_migration ADD COLUMN down TEXT;";
+
 int migrate_host(struct store *s, struct err *err)
 {
-    const struct migration list[] = {{.number = 1, .name = "001_house", .sql = {words, sizeof(words) - 1}}};
+    const struct migration list[] = {
+        {.number = 1, .name = "001_house", .sql = {words, sizeof(words) - 1}},
+        {.number = 2, .name = "002_generations", .sql = {generations, sizeof(generations) - 1}},
+    };
     return migrate(s, "muster", list, (int)(sizeof(list) / sizeof(list[0])), err);
 }
