@@ -11,6 +11,7 @@ int cli_serve(int argc, char **argv);
 int cli_call(int argc, char **argv);
 int cli_shell(int argc, char **argv);
 int cli_play(int argc, char **argv);
+int cli_plugin(int argc, char **argv);
 int cli_version(int argc, char **argv);
 
 struct cli_command {
@@ -19,7 +20,7 @@ struct cli_command {
 };
 /* Ended by an entry without name. */
 extern const struct cli_command cli_commands[];
-/* `muster help [SUBCOMMAND]`. */
+/* `muster help [SUBCOMMAND]`, `muster help plugin SUBCOMMAND`. */
 int cli_help(int argc, char **argv);
 
 /* One line on standard error: "muster NAME: CODE rule: text" and, where known and not said in the text, argument, state

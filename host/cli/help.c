@@ -12,6 +12,7 @@ const struct cli_command cli_commands[] = {
     {"call", "send one command and print its reply", cli_call},
     {"shell", "type commands, with history and completion", cli_shell},
     {"play", "run a Lua script that sends commands", cli_play},
+    {"plugin", "make, check, sign and install plugins; `muster plugin` lists how", cli_plugin},
     {"version", "print the versions of Muster and its libraries", cli_version},
     {"help", "this list, or the manual of one subcommand", cli_help},
     {NULL, NULL, NULL},
@@ -136,8 +137,12 @@ int cli_help(int argc, char **argv)
             print_list(stdout);
             return 0;
         }
-        char help[] = "--help", *words[] = {argv[1], help, NULL};
-        return c->run(2, words);
+        char help[] = "--help", *words[] = {argv[1], help, NULL, NULL};
+        if (c->run != cli_plugin || argc < 3)
+            return c->run(2, words);
+        words[1] = argv[2];
+        words[2] = help;
+        return c->run(3, words);
     }
     const char *near = cli_nearest(argv[1], command_name, NULL);
     fprintf(stderr, "muster: there is no subcommand \"%s\"%s%s%s\n", argv[1], near != NULL ? "; did you mean \"" : "",

@@ -1,0 +1,13 @@
+/* `muster plugin SUBCOMMAND`: one file per subcommand, cli/plugin_SUBCOMMAND.c. */
+#ifndef MUSTER_CLI_PLUGIN_H
+#define MUSTER_CLI_PLUGIN_H
+
+#include "cli/cli.h"
+
+/* As the subcommands of cli.h: argv[0] is the subcommand's own name, and --help prints its manual. Errors are told as
+ * those of "plugin NAME", so that `muster help plugin NAME` leads to the manual. */
+
+/* In the order of an author's day, then of an administrator's. Ended by an entry without name. */
+extern const struct cli_command cli_plugin_commands[];
+
+#endif
