@@ -12,6 +12,7 @@ BEGIN {
   fence["sqlite3.h"] = "store"
   fence["lua.h"] = fence["lauxlib.h"] = fence["lualib.h"] = "script cli plugin ops"
   fence["dlfcn.h"] = "plugin"; fence["archive"] = "plugin"
+  fence["seccomp.h"] = "plugin"; fence["linux/landlock.h"] = "plugin"
   fence["uv.h"] = "net cli/serve.c main.c"
   fence["pthread.h"] = "base"
   fence["argon2.h"] = "access"
