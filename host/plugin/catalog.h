@@ -50,6 +50,7 @@ struct declared_figure {
 struct registry {
     atomic_int refs;
     int64_t generation;
+    bool alone; /* see registry_sources */
     struct arena arena;
     struct package *library;
     struct vec commands, figures, settings, roles; /* sorted by name; settings by plugin and name */

@@ -101,6 +101,13 @@ static bool listed(const char *const *names, const char *name)
     return false;
 }
 
+static bool wanted(const struct registry_sources *sources, const char *name)
+{
+    if (sources->alone)
+        return strcmp(sources->alone, name) == 0;
+    return !listed(sources->disabled, name);
+}
+
 static int add_manifest(struct registry *r, const char *dir, const char *name, struct vec *found, struct err *err)
 {
     struct package *p = arena_alloc(&r->arena, sizeof(*p));
@@ -114,6 +121,8 @@ static int add_manifest(struct registry *r, const char *dir, const char *name, s
     p->library = r->library;
     if (rv == 0)
         rv = load_manifest(r, p, manifest, err);
+    if (r->alone)
+        p->plugin.isolation = ISOLATION_NONE; /* here is where it is apart from others */
     if (rv == 0)
         vec_push(found, p);
     return rv;
@@ -127,7 +136,7 @@ static int place(struct registry *r, struct vec *found, struct package *p, struc
     if (p->state == 1)
         return err_set(err, ERR_STATE, "plugin %s, manifest.lua: requires itself in a circle", p->plugin.name);
     p->state = 1;
-    for (const char *const *need = p->plugin.requires; need && *need; need++) {
+    for (const char *const *need = p->plugin.requires; need && *need && !r->alone; need++) {
         struct package *other = NULL;
         for (int i = 0; i < found->count; i++)
             if (strcmp(((struct package *)found->items[i])->plugin.name, *need) == 0)
@@ -151,7 +160,7 @@ static int add_plugins(struct registry *r, const struct registry_sources *source
     struct vec names = {0}, found = {0};
     int rv = sources->plugins_dir ? files_plugins(&r->arena, sources->plugins_dir, &names, err) : 0;
     for (int i = 0; i < names.count && rv == 0; i++)
-        if (!listed(sources->disabled, names.items[i]))
+        if (wanted(sources, names.items[i]))
             rv = add_manifest(r, sources->plugins_dir, names.items[i], &found, err);
     for (int i = 0; i < found.count && rv == 0; i++)
         rv = place(r, &found, found.items[i], err);
@@ -226,6 +235,7 @@ int registry_load(const struct registry_sources *sources, int64_t generation, st
     struct registry *r = mem_zalloc(sizeof(*r));
     atomic_init(&r->refs, 1);
     r->generation = generation;
+    r->alone = sources->alone != NULL;
     r->library = arena_alloc(&r->arena, sizeof(*r->library));
     r->library->plugin.name = "muster";
     int rv = add_host(r, sources->host, err);

@@ -22,6 +22,8 @@ struct registry_sources {
     const char *lib_dir;                      /* api/lib: modules `muster.NAME` */
     const struct native_command *const *host; /* NULL-terminated list of arrays, each ended by a name of NULL */
     const char *const *disabled;              /* NULL-terminated names to leave out, or NULL */
+    const char *alone; /* load just this plugin, whatever it requires, and run its code in this process: the child's
+                          way of loading; NULL: all of them */
 };
 
 /* Read and check everything: manifests, declarations, requires (missing, cyclic), names, argument and shape grammar,
