@@ -2,6 +2,7 @@
 #ifndef MUSTER_PLUGIN_VERSION_H
 #define MUSTER_PLUGIN_VERSION_H
 
+#include "base/buf.h"
 #include "base/err.h"
 
 /* MAJOR.MINOR.PATCH with an optional -PRERELEASE, compared as Semantic Versioning 2.0.0 says (semver.org §11). Build
