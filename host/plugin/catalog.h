@@ -33,6 +33,8 @@ struct package {
     int index; /* in the registry's list of plugins */
     int state; /* of the sort by requires: 0 new, 1 being placed, 2 placed */
     const struct package *library;
+    bool trusted;           /* see struct plugin_place; set before the manifest is read */
+    const char *native_dir; /* where NAME.so is, if not in the folder; or NULL */
 };
 
 struct declared_command {
@@ -55,6 +57,9 @@ struct registry {
     struct package *library;
     struct vec commands, figures, settings, roles; /* sorted by name; settings by plugin and name */
     struct vec plugins;                            /* in order of requires */
+    struct vec off;                                /* struct plugin_off */
+    void *note;                                    /* see registry_keep */
+    void (*drop)(void *note);
 };
 
 const struct source *package_source(const struct package *p, const char *module);
@@ -65,6 +70,8 @@ int files_read(struct arena *a, const char *dir, const char *name, struct packag
                struct err *err);
 /* Names of the folders of `dir` that hold a manifest.lua, sorted; into `names` (arena texts). */
 int files_plugins(struct arena *a, const char *dir, struct vec *names, struct err *err);
+/* gather.c: find the plugins, check what they require of each other, put them in order, read their declarations. */
+int gather_plugins(struct registry *r, const struct registry_sources *sources, struct err *err);
 /* The library's modules. */
 int files_library(struct arena *a, const char *dir, struct package *p, struct err *err);
 

@@ -51,6 +51,14 @@ static void *find(const struct vec *v, struct slice name)
     return NULL;
 }
 
+static bool listed(const char *const *names, const char *name)
+{
+    for (; names && *names; names++)
+        if (strcmp(*names, name) == 0)
+            return true;
+    return false;
+}
+
 /* -- host commands -- */
 
 static int add_native(struct registry *r, const struct native_command *native, struct err *err)
@@ -89,89 +97,6 @@ static int add_host(struct registry *r, const struct native_command *const *list
                 return rv;
         }
     return 0;
-}
-
-/* -- plugins -- */
-
-static bool listed(const char *const *names, const char *name)
-{
-    for (; names && *names; names++)
-        if (strcmp(*names, name) == 0)
-            return true;
-    return false;
-}
-
-static bool wanted(const struct registry_sources *sources, const char *name)
-{
-    if (sources->alone)
-        return strcmp(sources->alone, name) == 0;
-    return !listed(sources->disabled, name);
-}
-
-static int add_manifest(struct registry *r, const char *dir, const char *name, struct vec *found, struct err *err)
-{
-    struct package *p = arena_alloc(&r->arena, sizeof(*p));
-    p->plugin.counters = arena_alloc(&r->arena, sizeof(*p->plugin.counters));
-    struct slice manifest;
-    if (!name_is_plugin(slice_of(name)) || strcmp(name, "muster") == 0)
-        return err_set(err, ERR_ARG, "plugin folder %s/%s: a plugin's name is [a-z][a-z0-9]*, and not muster", dir,
-                       name);
-    int rv = files_read(&r->arena, dir, name, p, &manifest, err);
-    p->plugin.name = name;
-    p->library = r->library;
-    if (rv == 0)
-        rv = load_manifest(r, p, manifest, err);
-    if (r->alone)
-        p->plugin.isolation = ISOLATION_NONE; /* here is where it is apart from others */
-    if (rv == 0)
-        vec_push(found, p);
-    return rv;
-}
-
-/* Put `p` behind everything it requires. */
-static int place(struct registry *r, struct vec *found, struct package *p, struct err *err)
-{
-    if (p->state == 2)
-        return 0;
-    if (p->state == 1)
-        return err_set(err, ERR_STATE, "plugin %s, manifest.lua: requires itself in a circle", p->plugin.name);
-    p->state = 1;
-    for (const char *const *need = p->plugin.requires; need && *need && !r->alone; need++) {
-        struct package *other = NULL;
-        for (int i = 0; i < found->count; i++)
-            if (strcmp(((struct package *)found->items[i])->plugin.name, *need) == 0)
-                other = found->items[i];
-        if (!other)
-            return err_set(err, ERR_NOTFOUND,
-                           "plugin %s, manifest.lua: requires plugin %s, which is missing or disabled", p->plugin.name,
-                           *need);
-        int rv = place(r, found, other, err);
-        if (rv != 0)
-            return rv;
-    }
-    p->state = 2;
-    p->index = r->plugins.count;
-    vec_push(&r->plugins, p);
-    return 0;
-}
-
-static int add_plugins(struct registry *r, const struct registry_sources *sources, struct err *err)
-{
-    struct vec names = {0}, found = {0};
-    int rv = sources->plugins_dir ? files_plugins(&r->arena, sources->plugins_dir, &names, err) : 0;
-    for (int i = 0; i < names.count && rv == 0; i++)
-        if (wanted(sources, names.items[i]))
-            rv = add_manifest(r, sources->plugins_dir, names.items[i], &found, err);
-    for (int i = 0; i < found.count && rv == 0; i++)
-        rv = place(r, &found, found.items[i], err);
-    for (int i = 0; i < r->plugins.count && rv == 0; i++) {
-        rv = load_locale(r, r->plugins.items[i], err);
-        if (rv == 0)
-            rv = load_declarations(r, r->plugins.items[i], err);
-    }
-    free(names.items);
-    free(found.items);
-    return rv;
 }
 
 /* -- sorting and the checks that need everything -- */
@@ -225,6 +150,9 @@ static void destroy(struct registry *r)
     free(r->settings.items);
     free(r->roles.items);
     free(r->plugins.items);
+    free(r->off.items);
+    if (r->drop)
+        r->drop(r->note);
     arena_close(&r->arena);
     free(r);
 }
@@ -244,7 +172,7 @@ int registry_load(const struct registry_sources *sources, int64_t generation, st
     if (rv == 0)
         rv = load_locale(r, r->library, err);
     if (rv == 0)
-        rv = add_plugins(r, sources, err);
+        rv = gather_plugins(r, sources, err);
     if (rv == 0)
         rv = arrange(r, err);
     if (rv != 0) {
@@ -319,6 +247,22 @@ int registry_settings(const struct registry *r, const struct setting *const **ou
 int registry_roles(const struct registry *r, const struct role_suggestion *const **out)
 {
     return list_of(&r->roles, out);
+}
+
+int registry_off(const struct registry *r, const struct plugin_off *const **out)
+{
+    return list_of(&r->off, out);
+}
+
+void registry_keep(struct registry *r, void *note, void (*drop)(void *note))
+{
+    r->note = note;
+    r->drop = drop;
+}
+
+const void *registry_note(const struct registry *r)
+{
+    return r->note;
 }
 
 const struct plugin *registry_plugin(const struct registry *r, struct slice name)

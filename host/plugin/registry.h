@@ -14,15 +14,25 @@ struct plugin_place {
     bool trusted; /* its native code may run in this process: bundled, or signed by one of native_keys */
 };
 
+/* A plugin that does not run, and why. */
+struct plugin_off {
+    const char *name;
+    const char *version; /* "" when not known */
+    const char *reason;
+};
+
 struct registry_sources {
-    const char *plugins_dir;                  /* every folder in it with a manifest.lua is a plugin; trusted */
-    const struct plugin_place *places;        /* more of them; one here hides one of the same name in plugins_dir */
+    const char *plugins_dir;           /* every folder in it with a manifest.lua is a plugin; trusted */
+    const struct plugin_place *places; /* more of them; one here hides one of the same name in plugins_dir */
     int nplaces;
     const char *native_dir;                   /* where NAME.so of a plugin in plugins_dir is, if not in its folder */
     const char *lib_dir;                      /* api/lib: modules `muster.NAME` */
     const struct native_command *const *host; /* NULL-terminated list of arrays, each ended by a name of NULL */
     const char *const *disabled;              /* NULL-terminated names to leave out, or NULL */
-    const char *alone; /* load just this plugin, whatever it requires, and run its code in this process: the child's
+    const struct plugin_off *off; /* to leave out together with whoever requires them: registry_off tells them all */
+    int noff;
+    bool manifests_only; /* read the manifests and nothing more; nothing is required of anybody */
+    const char *alone;   /* load just this plugin, whatever it requires, and run its code in this process: the child's
                           way of loading; NULL: all of them */
 };
 
@@ -44,6 +54,12 @@ int registry_roles(const struct registry *r, const struct role_suggestion *const
 const struct plugin *registry_plugin(const struct registry *r, struct slice name);
 int registry_plugins(const struct registry *r,
                      const struct plugin *const **out); /* in order of `requires`: a plugin follows what it needs */
+/* The plugins that were left out: those of sources->off, and whoever requires them. */
+int registry_off(const struct registry *r, const struct plugin_off *const **out);
+/* Something that belongs to this generation and lives as long as its registry; `drop` frees it. Once, before the
+ * registry is shared. */
+void registry_keep(struct registry *r, void *note, void (*drop)(void *note));
+const void *registry_note(const struct registry *r); /* NULL when there is none */
 bool registry_requires(const struct registry *r, const char *plugin, const char *other);
 /* The command nearest in spelling to an unknown one, or NULL when none is near. */
 const char *registry_suggest(const struct registry *r, struct slice name);
