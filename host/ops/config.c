@@ -16,6 +16,8 @@
 /* The table of keys below (config_keys.h) is the only place that knows which settings there are: defaults, bounds,
  * checks, the printed documentation and the spelling hints all come from it. */
 
+const char *const config_no_yes[] = {"no", "yes", NULL};
+
 const struct config_key config_keys[] = {
 #define TEXT(section, name, field, def, doc)                                                                           \
     {section, name, CONFIG_TEXT, offsetof(struct config, field), 0, 0, 0, def, NULL, doc},
@@ -71,9 +73,10 @@ void config_close(struct config *c)
     for (int i = 0; i < config_nkeys; i++) {
         if (config_keys[i].type == CONFIG_TEXT)
             free(*(char **)config_field(c, &config_keys[i]));
+        if (config_keys[i].type == CONFIG_NAMES)
+            for (char **name = config_field(c, &config_keys[i]); *name; name++)
+                free(*name);
     }
-    for (int i = 0; c->disabled[i]; i++)
-        free((char *)c->disabled[i]);
     *c = (struct config){0};
 }
 

@@ -14,8 +14,11 @@ struct config {
     int log_level; /* enum log_level */
     int zone_min;  /* minutes east of UTC of civil days */
     int drain_ms;
-    char *plugins_dir, *lib_dir;                   /* "": where the program was installed from */
-    const char *disabled[CONFIG_DISABLED_MAX + 1]; /* plugins to leave out, NULL-terminated */
+    char *plugins_dir, *lib_dir;                      /* "": where the program was installed from */
+    const char *disabled[CONFIG_DISABLED_MAX + 1];    /* plugins to leave out, NULL-terminated */
+    const char *native_keys[CONFIG_DISABLED_MAX + 1]; /* keys whose native code may run in this process */
+    int probation_s;                                  /* how long a new generation is watched */
+    int developer;                                    /* packages without a signature are taken */
     int readers, mailbox, batch_commands, batch_ms;
     int idem_keep_days;
     int script_memory_mib, script_grace_ms, reply_mib;

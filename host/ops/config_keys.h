@@ -21,6 +21,7 @@ extern const struct config_key config_keys[];
 extern const int config_nkeys;
 
 #define CONFIG_LINES ((const char *const[]){"off", "local", "all", NULL})             /* enum server_lines */
+extern const char *const config_no_yes[];                                             /* false and true will do, too */
 #define CONFIG_LEVELS ((const char *const[]){"debug", "info", "warn", "error", NULL}) /* enum log_level */
 
 /* section, name, …: see the struct. Keep a section's keys together. */
@@ -36,6 +37,10 @@ extern const int config_nkeys;
     TEXT("", "plugins_dir", plugins_dir, "", "folder of the plugins; \"\": the one installed with the program")        \
     TEXT("", "lib_dir", lib_dir, "", "folder of the Lua library (api/lib); \"\": the one installed with the program")  \
     NAMES("", "disabled", disabled, "names of plugins to leave out")                                                   \
+    NAMES("", "native_keys", native_keys, "keys (DIR/keys/NAME.pem) whose native code may run in this process")        \
+    NUMBER("", "probation_s", CONFIG_INT, probation_s, 30, 1, 86400,                                                   \
+           "how long a new set of plugins is watched before it counts as good")                                        \
+    WORD("", "developer", developer, 0, config_no_yes, "take packages that nobody has signed: for authors alone")      \
     NUMBER("", "idem_keep_days", CONFIG_INT, idem_keep_days, 30, 1, 3650,                                              \
            "how long a repeated idempotency key is recognised")                                                        \
     NUMBER("lanes", "readers", CONFIG_INT, readers, 0, 0, 64,                                                          \

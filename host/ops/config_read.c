@@ -136,6 +136,10 @@ static int get_text(struct reading *r, lua_State *L, const struct config_key *ke
 static int set_word(struct reading *r, lua_State *L, const struct config_key *key)
 {
     struct slice text;
+    if (key->words == config_no_yes && lua_type(L, -1) == LUA_TBOOLEAN) {
+        config_set_number(r->config, key, lua_toboolean(L, -1));
+        return 0;
+    }
     int rv = get_text(r, L, key, &text);
     if (rv)
         return rv;
@@ -308,6 +312,7 @@ const char *config_unit(const struct config_key *key)
         {"_ms", "ms"},
         {"_mib", "MiB"},
         {"_days", "days"},
+        {"_s", "s"},
         {"_bytes", "bytes"},
         {"_bytes_before", "bytes"},
         {"output_before", "bytes"},

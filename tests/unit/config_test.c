@@ -53,6 +53,7 @@ static void settings_of_every_type_are_taken(void **state)
         load("local big = 2 * 1024\n"
              "return { host = \"::1\", port = 0, lines = \"all\", log_level = \"debug\", zone = \"-03:30\",\n"
              " disabled = { \"echo\", \"notes\" }, lanes = { readers = 3 },\n"
+             " native_keys = { \"house\" }, probation_s = 5, developer = true,\n"
              " limits = { idle_ms = 60000, line_bytes = big, connections = 7 } }",
              &c, &err),
         0);
@@ -64,6 +65,10 @@ static void settings_of_every_type_are_taken(void **state)
     assert_string_equal(c.disabled[0], "echo");
     assert_string_equal(c.disabled[1], "notes");
     assert_null(c.disabled[2]);
+    assert_string_equal(c.native_keys[0], "house");
+    assert_null(c.native_keys[1]);
+    assert_int_equal(c.probation_s, 5);
+    assert_true(c.developer);
     assert_int_equal(c.readers, 3);
     assert_int_equal(c.limits.idle_ms, 60000);
     assert_int_equal(c.limits.line_bytes, 2048);
