@@ -51,6 +51,7 @@ struct store_driver {
     void (*finish)(struct cursor *c); /* gives the statement back; the struct stays */
     void (*interrupt)(struct store *s);
     int (*checkpoint)(struct store *s, int min_pages, struct err *err);
+    int (*copy)(struct store *s, const char *to, struct err *err); /* NULL: it has no file of its own */
 };
 
 extern const struct store_driver sqlite_driver;

@@ -490,6 +490,7 @@ const struct store_driver sqlite_driver = {
 };
 
 const char *store_library_version(void)
+    .copy = sqlite_copy,
 {
     return sqlite3_libversion();
 }

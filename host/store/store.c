@@ -166,6 +166,15 @@ int store_checkpoint(struct store *s, int min_pages, struct err *err)
     return s->driver->checkpoint(s, min_pages, err);
 }
 
+int store_copy(struct store *s, const char *to, struct err *err)
+{
+    if (s->role != STORE_READER || s->batch || s->reading) {
+        return err_set(err, ERR_STATE, "a copy is taken on a reader's connection, outside of a read");
+    }
+    return s->driver->copy ? s->driver->copy(s, to, err)
+                           : err_set(err, ERR_STATE, "this connection has no file to copy");
+}
+
 /* -- commands and nested calls -- */
 
 int store_level_begin(struct store *s, struct err *err)
