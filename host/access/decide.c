@@ -87,7 +87,7 @@ bool path_contains(const char *outer, const char *inner)
 
 static bool grant_allows(const struct grant *g, const struct question *q)
 {
-    return pattern_matches(g->pattern, q->command->name, q->command->mode == MODE_WRITE) ||
+    return pattern_matches(g->pattern, q->command->name, q->command->mode != MODE_READ) ||
            (q->figure && pattern_matches(g->pattern, q->figure, false));
 }
 

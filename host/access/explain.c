@@ -28,7 +28,7 @@ static void tell_grant(const struct story *t, const struct grant *g, const struc
 {
     const char *name = q->command->name;
     const char *unit = g->unit ? g->unit : t->chinese ? "全部单位" : "everything";
-    bool yes = pattern_matches(g->pattern, name, q->command->mode == MODE_WRITE) ||
+    bool yes = pattern_matches(g->pattern, name, q->command->mode != MODE_READ) ||
                (q->figure && pattern_matches(g->pattern, q->figure, false));
     if (!yes) {
         tell(t, "role %s on %s: its grant %s does not cover %s", "角色 %s（%s）：授权 %s 不包括 %s", g->role, unit,

@@ -47,6 +47,8 @@ static int check_name(struct slice name, struct err *err)
         unsigned char c = (unsigned char)name.data[i];
         good = c > ' ' && c != 0x7F && !strchr("\"'`/\\,=*:", c);
     }
+    if (good && slice_is(name, "muster"))
+        return err_rule(err, ERR_ARG, "user.name", "name", "the name muster is the host's own; choose another");
     if (good)
         return 0;
     return err_rule(err, ERR_ARG, "user.name", "name",

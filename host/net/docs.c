@@ -55,6 +55,12 @@ static int for_all(const struct conn *c, describe *each, struct reply *r)
 
 /* -- COMMAND DOCS -- */
 
+static const char *mode_word(enum mode mode)
+{
+    static const char *const words[] = {[MODE_READ] = "read", [MODE_WRITE] = "write", [MODE_SLOW] = "slow"};
+    return words[mode];
+}
+
 static const char *type_word(const struct arg *arg)
 {
     static const char *const words[] = {
@@ -142,7 +148,7 @@ static void docs_of(const struct conn *c, const struct intrinsic *i, const struc
     reply_key_cstr(r, "since", "1");
     reply_key_cstr(r, "group", i ? "connection" : command->plugin);
     if (command) {
-        reply_key_cstr(r, "mode", command->mode == MODE_WRITE ? "write" : "read");
+        reply_key_cstr(r, "mode", mode_word(command->mode));
         reply_key_cstr(r, "plugin", command->plugin);
         reply_key_cstr(r, "returns", command->returns_text);
         if (command->doc)
@@ -178,7 +184,7 @@ static void info_of(const struct conn *c, const struct intrinsic *i, const struc
     reply_int(r, i ? (i->min_args == i->max_args ? i->min_args + 1 : -i->min_args - 1) : -1);
     reply_array_open(r);
     if (command)
-        reply_status(r, command->mode == MODE_WRITE ? "write" : "readonly");
+        reply_status(r, command->mode == MODE_READ ? "readonly" : mode_word(command->mode));
     else
         reply_status(r, "fast");
     reply_close(r);

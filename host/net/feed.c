@@ -69,6 +69,14 @@ static bool filling(const struct conn *c)
     return !c->away && c->run && c->run->kind == RUN_COMMANDS && c->run->first < c->run->nrequests;
 }
 
+void feed_forget(struct conn *c)
+{
+    if (c->away || filling(c) || c->held || !c->run || c->run->kind != RUN_COMMANDS)
+        return;
+    run_free(c->run);
+    c->run = NULL;
+}
+
 /* Every request of a run that no lane could take is answered at once. */
 static void answer_busy(struct conn *c, int code)
 {
@@ -98,7 +106,7 @@ static bool hand_off(struct conn *c)
 static enum step add(struct conn *c, const struct command *command, const struct message *m, size_t bytes)
 {
     const struct server_limits *limits = &c->server->limits;
-    if (filling(c) && (c->run->first > 0 || c->run->mode != command->mode ||
+    if (filling(c) && (c->run->first > 0 || c->run->mode != command->mode || c->run->registry != c->server->registry ||
                        c->run->nrequests >= limits->run_commands || c->run->bytes.len + bytes > limits->run_bytes))
         return STEP_STOP;
     if (!filling(c))

@@ -10,6 +10,8 @@ void feed_advance(struct conn *c);
 void feed_deliver(struct run *run);
 /* Make `c->run` an empty run of this kind, keeping its memory. */
 void feed_prepare(struct conn *c, enum run_kind kind, enum mode mode);
+/* Drop `c->run` if nothing is in it: it refers to a generation that runs no more. */
+void feed_forget(struct conn *c);
 /* Hand `c->run` over: 0, ERR_BUSY or ERR_STATE. */
 int feed_put(struct conn *c);
 

@@ -80,6 +80,9 @@ static void lanes_section(const struct server *s, struct buf *out)
     put(out, "pages_written", l.pages_written);
     put(out, "writer_queue", l.writer_queue);
     put(out, "reader_queue", l.reader_queue);
+    put(out, "slow", l.slow);
+    put(out, "slow_queue", l.slow_queue);
+    put(out, "switches", l.switches);
 }
 
 static void memory_section(const struct server *s, struct buf *out)

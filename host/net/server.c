@@ -12,7 +12,8 @@
 
 /* Start, the loop's own events, drain.
  *
- * Lanes wake the loop by an async handle when their mailbox of finished runs was empty; the loop takes all of them, delivers each
+ * Lanes wake the loop by an async handle when their mailbox of finished runs was empty; the loop takes all of them, asks whether the
+ * generation has changed, delivers each
  * to its connection, and only then flushes every connection once. One timer checks all deadlines: the lists by state are ordered by
  * time, so that it looks at the oldest entries only.
  *
@@ -73,6 +74,22 @@ void server_again(struct conn *c)
     uv_idle_start(&s->again, on_again);
 }
 
+/* Before the replies are delivered: whoever learns that the plugins were changed may use the new commands at once. A
+ * connection with nothing on its way must not keep the old ones alive. */
+static void renew_registry(struct server *s)
+{
+    struct registry *fresh = lanes_registry(s->lanes);
+    if (fresh == s->registry) {
+        registry_unref(fresh);
+        return;
+    }
+    registry_unref(s->registry);
+    s->registry = fresh;
+    log_info("net", "generation %lld", (long long)registry_generation(fresh));
+    for (struct list *l = s->conns.next; l != &s->conns; l = l->next)
+        feed_forget(list_entry(l, struct conn, all));
+}
+
 static void on_wake(uv_async_t *async)
 {
     struct server *s = async->data;
@@ -80,6 +97,7 @@ static void on_wake(uv_async_t *async)
     int count;
     do {
         count = lanes_take(s->lanes, runs, DELIVER_AT_ONCE);
+        renew_registry(s);
         for (int i = 0; i < count; i++)
             feed_deliver(runs[i]);
     } while (count == DELIVER_AT_ONCE);
@@ -174,7 +192,7 @@ static void on_tick(uv_timer_t *timer)
     cut_slow(s);
     server_flush(s);
     if (!s->draining && lanes_fenced(s->lanes)) {
-        log_error("net", "the database belongs to another server now; this one stops");
+        log_error("net", "nothing can be written any more; this server stops");
         server_drain(s);
     }
     if (s->draining && uv_now(s->loop) - s->drain_since_ms > (uint64_t)s->drain_ms)
@@ -236,6 +254,7 @@ void server_drain(struct server *s)
         return;
     s->draining = true;
     s->drain_since_ms = uv_now(s->loop);
+    lanes_hurry(s->lanes);
     log_info("net", "draining %d connections", s->open);
     uv_close((uv_handle_t *)&s->listener, on_handle_closed);
     for (struct list *l = s->conns.next; l != &s->conns; l = l->next) {

@@ -170,6 +170,14 @@ int runtime_attach(struct runtime *rt, struct store *store, struct err *err)
     return rt->watch ? 0 : err_set(err, ERR_BUSY, "too many lanes run scripts in this process");
 }
 
+void runtime_succeed(struct runtime *rt, struct runtime *old)
+{
+    rt->store = old->store;
+    rt->watch = old->watch;
+    old->store = NULL;
+    old->watch = NULL;
+}
+
 struct registry *runtime_registry(const struct runtime *rt)
 {
     return rt->registry;

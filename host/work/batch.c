@@ -56,7 +56,7 @@ static int write_audit(struct batch *b, struct item *item, const struct call *ca
                        struct err *err)
 {
     struct calls *c = &b->lane->calls;
-    const struct command *command = item->run->requests[item->index].command;
+    const struct command *command = c->command;
     buf_clear(&b->args);
     args_redacted(command, &c->frames[0].bound, AUDIT_ARGS_BYTES, &b->args);
     struct audit_row row = {
@@ -94,7 +94,7 @@ static int run_and_record(struct batch *b, struct item *item, struct call *call,
     struct buf *out = &item->run->out;
     size_t reply_at = out->len;
     uint64_t started = clock_mono_ns();
-    int rv = calls_run(c, item->run->requests[item->index].command, call, out, err);
+    int rv = calls_run(c, c->command, call, out, err);
     store_limits(c->store, 0, 0, 0);
     if (rv == 0)
         rv = store_command_end(c->store, key, (struct slice){out->data + reply_at, out->len - reply_at}, err);
@@ -109,7 +109,7 @@ static int write_command(struct batch *b, struct item *item, struct call *call, 
     const struct bound *bound = &c->frames[0].bound;
     struct store_request key = {.user_id = c->identity->user_id, .key = bound->idem, .at_ms = call->received_ms};
     if (key.key.len)
-        args_hash(item->run->requests[item->index].command, bound, key.hash);
+        args_hash(c->command, bound, key.hash);
     buf_clear(&b->stored);
     int rv = store_command_begin(c->store, &key, &b->stored, err);
     if (rv == STORE_DONE)
@@ -120,7 +120,7 @@ static int write_command(struct batch *b, struct item *item, struct call *call, 
     if (rv != STORE_NEW)
         return rv;
     const struct audit_head head = b->head;
-    const bool access_changed = c->access_changed;
+    const bool access_changed = c->access_changed, switching = c->switching;
     rv = run_and_record(b, item, call, &key, err);
     if (rv == 0) {
         item->state = ITEM_ACCEPTED;
@@ -128,6 +128,7 @@ static int write_command(struct batch *b, struct item *item, struct call *call, 
     }
     b->head = head;
     c->access_changed = access_changed;
+    c->switching = switching;
     store_command_abort(c->store);
     return rv;
 }

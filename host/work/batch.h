@@ -23,7 +23,8 @@ struct batch {
     int guilty;             /* the item that destroyed the transaction, or -1 */
     struct err guilty_err;
     bool lost;
-    bool fenced;                                   /* another writer has the database: nothing more is tried */
+    bool fenced; /* another writer has the database: nothing more is tried */
+    bool unsure; /* fenced, because only a new start finds out which generation the database is of */
     unsigned char origin[AUDIT_REQUEST_BYTES / 2]; /* random, of this process */
     uint64_t requests;                             /* how many request ids were given */
     struct buf args, stored;

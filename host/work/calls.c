@@ -59,7 +59,7 @@ struct slice call_idem(const struct call *call)
 int calls_identity(struct calls *c, struct run *run, const struct identity **out, struct err *err)
 {
     const struct identity *id = run->fresh ? run->fresh : run->identity;
-    if (id->version != c->version || c->access_changed) {
+    if (!id->host && (id->version != c->version || c->access_changed)) {
         struct identity *fresh = NULL;
         int rv = identity_refresh(c->store, id, &fresh, err);
         run->shut_out = rv == ERR_NOAUTH || rv == ERR_NOTFOUND;

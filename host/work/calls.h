@@ -22,8 +22,10 @@ struct kept; /* text that must live until the request ends */
 /* One lane's side of its calls; call->lane points here. Owned by the lane's thread. */
 struct calls {
     struct store *store;
-    struct registry *registry;
+    struct registry *registry; /* the runtime's */
     struct runtime *runtime;
+    struct lanes *lanes;
+    const struct site *site; /* or NULL */
     int zone_min;
     const struct limit_row *limit_rows;
     int nlimit_rows;
@@ -38,8 +40,12 @@ struct calls {
     uint64_t version;
     /* of the request that runs */
     const struct identity *identity;
+    const struct command *command; /* as this lane's generation declares it */
     /* users, roles, grants or units were changed since the transaction began */
     bool access_changed;
+    /* the writer's: what was offered, and whether it is switched to when this transaction is committed */
+    struct generation *offered;
+    bool switching;
 };
 
 void calls_close(struct calls *c);
@@ -48,8 +54,8 @@ void calls_close(struct calls *c);
 int calls_identity(struct calls *c, struct run *run, const struct identity **out, struct err *err);
 /* As much of the call as is known before the identity is. */
 struct call calls_begin(const struct run *run, int index);
-/* Make the request `index` of a run ready: bind its words, decide permission and scope, check the right to set `at`.
- * On success `call` is filled and frames[0].bound holds the arguments. On an error call->lang is set all the same.
+/* Make the request `index` of a run ready: find its command in this generation, bind its words, decide permission and
+ * scope, check the right to set `at`. On success `call` and c->command are filled and frames[0].bound holds the arguments. On an error call->lang is set all the same.
  * Inside a read or batch. */
 int calls_prepare(struct calls *c, const struct run *run, int index, const struct identity *id, struct call *call,
                   struct err *err);

@@ -17,6 +17,7 @@
 struct lane_counters {
     _Atomic int64_t batches, commands, refused, replayed, replays_after_loss, reads;
     _Atomic int64_t commits, pages_written; /* of the writer's store, as of its last batch */
+    _Atomic int64_t slow, switches;
 };
 static inline void count_more(_Atomic int64_t *counter, int64_t more)
 {
@@ -33,18 +34,27 @@ struct lane {
     atomic_bool busy;      /* a reader that works: counts as one in the choice of the shortest queue */
     struct calls calls;
     struct lane_counters counters;
+    _Atomic(struct runtime *) next; /* of the generation that was switched to: the lane takes it before its next run */
+    struct runtime *retired;        /* has run its last; freed when the replies are on their way */
 };
 
 struct lanes {
     struct lanes_options options;
     char *db_path, *faults;
-    struct lane writer;
+    struct registry *registry;        /* the running one, as far as the loop was told; the loop's */
+    _Atomic(struct registry *) fresh; /* a newer one, for the loop to take; NULL: none */
+    struct lane writer, slow;
     struct lane *readers;
     int nreaders;
-    struct mailbox *done;             /* finished runs, lane → loop */
-    int outstanding, max_outstanding; /* runs put and not taken back: the loop's own count */
+    struct mailbox *done;               /* finished runs, lane → loop */
+    struct mailbox *answers;            /* the one run that the slow lane waits for, see lanes_ask */
+    struct run *held;                   /* the loop's: taken by lanes_wait, not yet given out */
+    int outstanding, max_outstanding;   /* runs put and not taken back: the loop's own count */
+    _Atomic(struct generation *) offer; /* slow lane → writer */
+    _Atomic uint64_t epoch;             /* odd while a switch of generation is being committed, see generation.c */
     atomic_bool fenced;
-    atomic_bool stopped;
+    atomic_bool stopping, stopped;
+    bool abandoned; /* the slow lane did not end: nothing may be freed */
 };
 
 /* Give finished runs back, in order and with one wake-up of the loop. Never fails: `done` has room for every outstanding run. */
@@ -56,5 +66,25 @@ void lane_close(struct lane *lane);
 /* The threads. `arg` is the struct lane. */
 void *writer_main(void *arg);
 void *reader_main(void *arg);
+void *slow_main(void *arg);
+
+/* The reader with the shortest queue. Any thread. */
+struct lane *lanes_reader(struct lanes *l);
+
+/* -- generation.c -- */
+/* Begin a read whose snapshot is of the generation that the lane runs from now on; *epoch is for lane_overtaken. With
+ * `sure` it is certain at once, otherwise only when lane_overtaken said no at the end. 0 or an error, with no read open. */
+int lane_read_begin(struct lane *lane, bool sure, uint64_t *epoch, struct err *err);
+/* Did a switch come in between, so that the snapshot may be of another generation than the code? */
+bool lane_overtaken(const struct lane *lane, uint64_t epoch);
+/* Take the runtime that waits for a lane that runs nothing, if there is one, and free what it ran before. */
+void lane_renew(struct lane *lane);
+/* Free what the lane has retired. */
+void lane_clean(struct lane *lane);
+/* The writer, before a transaction: take what was offered. */
+void generation_take_offer(struct lane *writer);
+/* The writer, around the commit of a batch that holds a switch: readers wait in between. */
+void generation_commit_begin(struct lane *writer);
+void generation_commit_end(struct lane *writer, bool kept);
 
 #endif

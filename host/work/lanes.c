@@ -7,31 +7,45 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Starting, feeding and stopping the lanes. The writer opens first and alone: it brings every table up to date, and
  * only then may readers look.
  *
- * A run is outstanding from lanes_put until lanes_take has handed it back. The loop counts them and puts no more
+ * A run that the slow lane waits for (run->home) is none of these. A run is outstanding from lanes_put until lanes_take has handed it back. The loop counts them and puts no more
  * than the mailbox `done` holds, so a lane that gives a run back always finds room and never waits for the loop. */
 
-enum { MAILBOX = 1024, BATCH_COMMANDS = 512, BATCH_MS = 20 };
+enum { MAILBOX = 1024, BATCH_COMMANDS = 512, BATCH_MS = 20, SLOW_END_S = 5 };
 
 static const int64_t idem_keep_ms = 30LL * 24 * 3600 * 1000;
 
 /* -- one lane -- */
 
-void lane_give_back(struct lane *lane, struct run *const *runs, int count)
+static void must_put(struct mailbox *m, struct run *const *runs, int count)
 {
-    if (mailbox_put_many(lane->lanes->done, (void *const *)runs, count) != 0) {
+    if (mailbox_put_many(m, (void *const *)runs, count) != 0) {
         log_error("work", "a finished run found no room: the count of outstanding runs is wrong");
         abort();
     }
 }
 
+void lane_give_back(struct lane *lane, struct run *const *runs, int count)
+{
+    int from = 0;
+    for (int i = 0; i < count; i++) {
+        if (!runs[i]->home)
+            continue;
+        must_put(lane->lanes->done, runs + from, i - from);
+        must_put(runs[i]->home, runs + i, 1);
+        from = i + 1;
+    }
+    must_put(lane->lanes->done, runs + from, count - from);
+}
+
 static int migrate_all(struct lane *lane, struct err *err)
 {
-    struct registry *registry = lane->lanes->options.registry;
+    struct registry *registry = lane->lanes->registry;
     struct store *s = lane->calls.store;
     int rv = migrate_host(s, err);
     const struct plugin *const *plugins;
@@ -55,7 +69,10 @@ int lane_open(struct lane *lane, enum store_role role, struct err *err)
         .unsafe_sql = o->unsafe_sql,
     };
     struct calls *c = &lane->calls;
-    c->registry = o->registry;
+    struct registry *registry = lane->lanes->registry; /* it changes only when all lanes run */
+    c->registry = registry;
+    c->lanes = lane->lanes;
+    c->site = o->site;
     c->zone_min = o->zone_min;
     c->limit_rows = o->limit_rows;
     c->nlimit_rows = o->nlimit_rows;
@@ -63,7 +80,7 @@ int lane_open(struct lane *lane, enum store_role role, struct err *err)
     if (rv == 0 && role == STORE_WRITER)
         rv = migrate_all(lane, err);
     if (rv == 0)
-        rv = runtime_new(o->registry, &o->limits, &c->runtime, err);
+        rv = runtime_new(registry, &o->limits, &c->runtime, err);
     if (rv == 0)
         rv = runtime_attach(c->runtime, c->store, err);
     return rv;
@@ -71,7 +88,11 @@ int lane_open(struct lane *lane, enum store_role role, struct err *err)
 
 void lane_close(struct lane *lane)
 {
+    lane_clean(lane);
     runtime_free(lane->calls.runtime);
+    runtime_free(atomic_exchange(&lane->next, NULL));
+    generation_free(lane->calls.offered);
+    lane->calls.offered = NULL;
     calls_close(&lane->calls);
     store_close(lane->calls.store);
     lane->calls.runtime = NULL;
@@ -107,7 +128,8 @@ static void fill_options(struct lanes *l, const struct lanes_options *options)
     l->faults = options->faults ? mem_dup(options->faults) : NULL;
     o->db_path = l->db_path;
     o->faults = l->faults;
-    o->registry = registry_ref(options->registry);
+    o->registry = NULL;
+    l->registry = registry_ref(options->registry);
     if (o->readers <= 0) {
         long cores = sysconf(_SC_NPROCESSORS_ONLN);
         o->readers = cores > 2 ? (int)cores - 1 : 1;
@@ -123,10 +145,12 @@ int lanes_start(const struct lanes_options *options, struct lanes **out, struct 
     struct lanes *l = mem_zalloc(sizeof(*l));
     fill_options(l, options);
     l->nreaders = l->options.readers;
-    l->max_outstanding = (l->nreaders + 1) * l->options.mailbox;
+    l->max_outstanding = (l->nreaders + 2) * l->options.mailbox;
     l->done = mailbox_new((size_t)l->max_outstanding, options->wake, options->arg);
+    l->answers = mailbox_new(1, NULL, NULL);
     l->readers = mem_zalloc((size_t)l->nreaders * sizeof(*l->readers));
     lane_init(l, &l->writer);
+    lane_init(l, &l->slow);
     for (int i = 0; i < l->nreaders; i++)
         lane_init(l, &l->readers[i]);
     int rv = watchdog_start(err);
@@ -140,6 +164,8 @@ int lanes_start(const struct lanes_options *options, struct lanes **out, struct 
         snprintf(name, sizeof(name), "reader %d", i % 1000);
         rv = lane_start(&l->readers[i], name, reader_main, err);
     }
+    if (rv == 0)
+        rv = lane_start(&l->slow, "slow", slow_main, err);
     if (rv) {
         lanes_stop(l);
         lanes_free(l);
@@ -149,7 +175,7 @@ int lanes_start(const struct lanes_options *options, struct lanes **out, struct 
     return 0;
 }
 
-static struct lane *shortest(struct lanes *l)
+struct lane *lanes_reader(struct lanes *l)
 {
     struct lane *best = NULL;
     size_t best_len = 0;
@@ -170,9 +196,11 @@ int lanes_put(struct lanes *l, struct run *run)
     if (l->outstanding >= l->max_outstanding)
         return ERR_BUSY;
     bool write = run->kind == RUN_COMMANDS && run->mode == MODE_WRITE;
+    bool slow = run->kind == RUN_COMMANDS && run->mode == MODE_SLOW;
     if (write && atomic_load(&l->fenced))
         return ERR_STATE;
-    int rv = mailbox_put(write ? l->writer.inbox : shortest(l)->inbox, run);
+    struct lane *lane = write ? &l->writer : slow ? &l->slow : lanes_reader(l);
+    int rv = mailbox_put(lane->inbox, run);
     if (rv == 0)
         l->outstanding++;
     return rv;
@@ -180,11 +208,32 @@ int lanes_put(struct lanes *l, struct run *run)
 
 int lanes_take(struct lanes *l, struct run **out, int max)
 {
-    int taken = mailbox_take(l->done, (void **)out, max, 0);
-    if (taken < 0)
-        return 0;
+    int held = 0;
+    if (l->held && max > 0) {
+        out[held++] = l->held;
+        l->held = NULL;
+    }
+    int taken = mailbox_take(l->done, (void **)out + held, max - held, 0);
+    taken = taken < 0 ? held : taken + held;
     l->outstanding -= taken;
     return taken;
+}
+
+bool lanes_wait(struct lanes *l, int timeout_ms)
+{
+    void *item = NULL;
+    if (!l->held && mailbox_take(l->done, &item, 1, timeout_ms) == 1)
+        l->held = item;
+    return l->held != NULL;
+}
+
+struct registry *lanes_registry(struct lanes *l)
+{
+    if (atomic_load_explicit(&l->fresh, memory_order_relaxed)) {
+        registry_unref(l->registry);
+        l->registry = atomic_exchange(&l->fresh, NULL);
+    }
+    return registry_ref(l->registry);
 }
 
 bool lanes_fenced(const struct lanes *l)
@@ -199,17 +248,51 @@ static void join(struct lane *lane)
     lane->started = false;
 }
 
+/* Nobody can end a thread from outside. */
+static void join_slow(struct lanes *l)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += SLOW_END_S;
+    if (!l->slow.started || pthread_timedjoin_np(l->slow.thread, NULL, &until) == 0)
+        return;
+    log_error("work", "a slow command did not end within %d s; it is left behind", SLOW_END_S);
+    pthread_detach(l->slow.thread);
+    l->abandoned = true;
+}
+
+void lanes_hurry(struct lanes *l)
+{
+    atomic_store(&l->stopping, true);
+}
+
+bool lanes_stopping(const struct lanes *l)
+{
+    return atomic_load(&l->stopping);
+}
+
 void lanes_stop(struct lanes *l)
 {
     if (atomic_exchange(&l->stopped, true))
         return;
+    lanes_hurry(l);
     mailbox_close(l->writer.inbox);
+    mailbox_close(l->slow.inbox);
     for (int i = 0; i < l->nreaders; i++)
         mailbox_close(l->readers[i].inbox);
     join(&l->writer);
     for (int i = 0; i < l->nreaders; i++)
         join(&l->readers[i]);
-    watchdog_stop();
+    join_slow(l);
+    if (!l->abandoned)
+        watchdog_stop();
+}
+
+/* The writer may have switched when others had ended already. */
+static void close_inbox(struct lane *lane)
+{
+    mailbox_free(lane->inbox);
+    runtime_free(atomic_load(&lane->next));
 }
 
 void lanes_free(struct lanes *l)
@@ -219,11 +302,17 @@ void lanes_free(struct lanes *l)
     struct run *run;
     while (lanes_take(l, &run, 1) == 1)
         run_free(run);
-    mailbox_free(l->writer.inbox);
+    if (l->abandoned)
+        return;
+    close_inbox(&l->writer);
+    close_inbox(&l->slow);
     for (int i = 0; i < l->nreaders; i++)
-        mailbox_free(l->readers[i].inbox);
+        close_inbox(&l->readers[i]);
     mailbox_free(l->done);
-    registry_unref(l->options.registry);
+    mailbox_free(l->answers);
+    generation_free(atomic_load(&l->offer));
+    registry_unref(l->registry);
+    registry_unref(atomic_load(&l->fresh));
     free(l->readers);
     free(l->db_path);
     free(l->faults);
@@ -246,8 +335,12 @@ void lanes_stats(struct lanes *l, struct lanes_stats *out)
         .replays_after_loss = get(&w->replays_after_loss),
         .commits = get(&w->commits),
         .pages_written = get(&w->pages_written),
+        .slow = get(&l->slow.counters.slow),
+        .switches = get(&w->switches),
         .writer_queue = (int)mailbox_len(l->writer.inbox),
+        .slow_queue = (int)mailbox_len(l->slow.inbox),
     };
+    out->refused += get(&l->slow.counters.refused);
     for (int i = 0; i < l->nreaders; i++) {
         out->reads += get(&l->readers[i].counters.reads);
         out->refused += get(&l->readers[i].counters.refused);

@@ -1,6 +1,8 @@
-/* The lanes: one writer thread, N reader threads, each with its own connection, Lua states and mailbox.
+/* The lanes: one writer thread, N reader threads and one for slow commands, each with its own connection, Lua states and
+ * mailbox.
  *
- *   loop ── lanes_put ─► mailbox of the writer, or of the reader with the shortest queue ─► … ─► lanes_take ── loop */
+ *   loop ── lanes_put ─► mailbox of the writer, of the reader with the shortest queue, or of the slow lane ─► …
+ *        … ─► lanes_take ── loop */
 #ifndef MUSTER_WORK_LANES_H
 #define MUSTER_WORK_LANES_H
 
@@ -52,8 +54,14 @@ int lanes_put(struct lanes *l, struct run *run);
 int lanes_take(struct lanes *l, struct run **out, int max);
 /* Has another server taken the database over? Nothing can be written any more: drain and stop. Any thread. */
 bool lanes_fenced(const struct lanes *l);
-/* Give everything that is queued one share, then end and join the threads. The runs can still be taken; then
- * lanes_free. */
+/* Slow commands shall come to an end: lanes_stopping() is true from now on, and those still queued are refused with
+ * ERR_BUSY. Everything else goes on. Any thread. */
+void lanes_hurry(struct lanes *l);
+/* A slow command looks at this from time to time, and ends early with ERR_BUSY. Any thread. */
+bool lanes_stopping(const struct lanes *l);
+/* lanes_hurry; give everything that is queued one share, then end and join the threads. The runs can still be taken; then
+ * lanes_free. A slow command that does not end within some seconds is left behind, with all that is the lanes': the
+ * process should end soon. */
 void lanes_stop(struct lanes *l);
 void lanes_free(struct lanes *l);
 
@@ -76,23 +84,27 @@ int lanes_prepare(struct lanes *l, struct registry *registry, struct generation 
 void generation_free(struct generation *g); /* NULL is fine; not once it is offered */
 /* Give it to the writer, which drops the one that was offered before. The slow lane's thread. */
 void lanes_offer(struct lanes *l, struct generation *g);
-/* The registry of the running generation, a reference. The loop's thread: to be asked for after lanes_take. */
+/* The registry of the running generation, a reference. The loop's thread: to be asked for after lanes_take, before the
+ * replies leave. As cheap as the reference. */
 struct registry *lanes_registry(struct lanes *l);
 /* Inside a write command on the writer's lane: run the offered generation `number` once this is committed. ERR_STATE
- * (rule "generation.gone") when another one, or none, is offered. */
+ * (rule "generation.gone") when another one, or none, is offered; ERR_POLICY ("generation.nested") in a call inside
+ * another. Forgotten when the command is rolled back. */
 int call_switch(struct call *call, int64_t number, struct err *err);
 /* The registry of the offered generation `number`, for its migrations; NULL when it is not the one offered. The writer's
  * lane. */
 struct registry *call_offered(struct call *call, int64_t number);
-/* Run one write command as the host itself (name "muster", every right) and wait for its reply, which is appended.
- * The slow lane's thread. 0, the command's error, or ERR_BUSY. */
+/* Run one write or read command as the host itself (name "muster", every right) and wait for its reply, which is
+ * appended when it is none of an error. The slow lane's thread, outside of a read. 0, the command's error (in English),
+ * ERR_NOTFOUND or ERR_BUSY. */
 int lanes_ask(struct lanes *l, const struct slice *words, int nwords, struct buf *reply, struct err *err);
 
 /* Counters for INFO. Any thread. */
 struct lanes_stats {
     int64_t batches, commands, refused, replayed, replays_after_loss, reads;
     int64_t commits, pages_written;
-    int writer_queue, reader_queue;
+    int64_t slow, switches; /* slow commands; changes of generation */
+    int writer_queue, reader_queue, slow_queue;
 };
 void lanes_stats(struct lanes *l, struct lanes_stats *out);
 

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Before a command runs, in this order: its words are bound (so that nothing below sees an unchecked byte), the units
+/* Before a command runs, in this order: it is looked up again if the run was parsed by another generation than the lane's, its words are bound (so that nothing below sees an unchecked byte), the units
  * they name are looked up, permission and scope are decided, and the right to set `at` is checked. */
 
 static const char *language(struct slice text, const char *otherwise)
@@ -37,6 +37,26 @@ static void start_call(struct calls *c, const struct run *run, const struct comm
     c->identity = id;
 }
 
+/* Binding goes by this generation's declaration, so a command that was parsed with another one is either run as it is
+ * declared now or refused. Only its mode cannot change: it decided which lane the run went to. */
+static int find_command(struct calls *c, const struct run *run, int index, struct err *err)
+{
+    const struct command *parsed = run->requests[index].command;
+    c->command = run->registry == c->registry ? parsed : registry_command(c->registry, slice_of(parsed->name));
+    if (!c->command) {
+        const char *near = registry_suggest(c->registry, slice_of(parsed->name));
+        return near ? err_set(err, ERR_NOCOMMAND,
+                              "unknown command '%s'; did you mean %s? COMMAND LIST names what there is", parsed->name,
+                              near)
+                    : err_set(err, ERR_NOCOMMAND, "unknown command '%s'; COMMAND LIST names what there is",
+                              parsed->name);
+    }
+    if (c->command->mode != run->mode)
+        return err_rule(err, ERR_BUSY, "generation.changed", NULL,
+                        "the plugins were changed while %s was on its way; send it again", c->command->name);
+    return 0;
+}
+
 static int bind_words(struct calls *c, const struct run *run, const struct request *r, struct err *err)
 {
     struct frame *f = &c->frames[0];
@@ -46,7 +66,8 @@ static int bind_words(struct calls *c, const struct run *run, const struct reque
     }
     for (int i = 0; i < r->nwords; i++)
         f->words[i] = run_word(run, r->first_word + i);
-    return args_bind(r->command->args, r->command->nargs, r->command->mode, f->words, r->nwords, &f->bound, err);
+    const struct command *command = c->command;
+    return args_bind(command->args, command->nargs, command->mode, f->words, r->nwords, &f->bound, err);
 }
 
 /* -- units -- */
@@ -147,10 +168,13 @@ int calls_prepare(struct calls *c, const struct run *run, int index, const struc
                   struct err *err)
 {
     const struct request *r = &run->requests[index];
-    const struct command *command = r->command;
     calls_forget(c);
+    int rv = find_command(c, run, index, err);
+    if (rv)
+        return rv;
+    const struct command *command = c->command;
     start_call(c, run, command, id, call);
-    int rv = bind_words(c, run, r, err);
+    rv = bind_words(c, run, r, err);
     const struct bound *b = &c->frames[0].bound;
     call->lang = language(b->lang, call->lang); /* a refusal, too, is in the language asked for */
     if (rv)

@@ -10,13 +10,7 @@
  * hold the log back from being moved into the file, and the run with it, so that others get their turn. Signing in
  * happens here too: slow by design, and never on the loop's thread. */
 
-enum { SHARE_MS = 50 };
-
-static int begin(struct lane *lane, struct err *err)
-{
-    lane->calls.version = access_version();
-    return store_read_begin(lane->calls.store, err);
-}
+enum { SHARE_MS = 50, LOOK_MS = 1000 };
 
 static void read_command(struct lane *lane, struct run *run, int index, int opened, const struct err *open_err)
 {
@@ -30,7 +24,7 @@ static void read_command(struct lane *lane, struct run *run, int index, int open
     if (rv == 0)
         rv = calls_prepare(c, run, index, id, &call, &err);
     if (rv == 0) {
-        rv = calls_run(c, run->requests[index].command, &call, &run->out, &err);
+        rv = calls_run(c, c->command, &call, &run->out, &err);
         store_limits(c->store, 0, 0, 0);
     }
     if (rv)
@@ -38,15 +32,29 @@ static void read_command(struct lane *lane, struct run *run, int index, int open
     count_more(rv ? &lane->counters.refused : &lane->counters.reads, 1);
 }
 
-static void read_commands(struct lane *lane, struct run *run)
+/* In one snapshot. False: a switch of generation came in between, see generation.c. */
+static bool read_share(struct lane *lane, struct run *run, bool sure)
 {
     struct err err = {0};
+    uint64_t epoch;
     const uint64_t until = clock_mono_ns() + (uint64_t)SHARE_MS * 1000000;
-    int opened = begin(lane, &err);
+    int opened = lane_read_begin(lane, sure, &epoch, &err);
     do
         read_command(lane, run, run->done++, opened, &err);
     while (run->done < run->nrequests && run->out.len <= RUN_OUT_BYTES && clock_mono_ns() < until);
     store_read_end(lane->calls.store);
+    return opened != 0 || sure || !lane_overtaken(lane, epoch);
+}
+
+static void read_commands(struct lane *lane, struct run *run)
+{
+    const size_t before = run->out.len;
+    if (read_share(lane, run, false))
+        return;
+    buf_truncate(&run->out, before);
+    run->done = run->first;
+    run->shut_out = false;
+    read_share(lane, run, true);
 }
 
 /* Who is it, by what was shown; or who is it now? */
@@ -66,7 +74,8 @@ static int identify(struct lane *lane, struct run *run, struct err *err)
 
 static void sign_in(struct lane *lane, struct run *run)
 {
-    int rv = begin(lane, &run->err);
+    lane->calls.version = access_version();
+    int rv = store_read_begin(lane->calls.store, &run->err);
     if (rv == 0)
         rv = identify(lane, run, &run->err);
     store_read_end(lane->calls.store);
@@ -83,9 +92,15 @@ static void work(struct lane *lane)
 {
     for (;;) {
         void *item = NULL;
-        int taken = mailbox_take(lane->inbox, &item, 1, -1);
-        if (taken <= 0)
+        int taken = mailbox_take(lane->inbox, &item, 1, LOOK_MS);
+        if (taken < 0)
             return; /* closed and empty */
+        if (taken == 0) {
+            /* So that a lane that has nothing to do does not keep an old generation alive. */
+            lane_renew(lane);
+            lane_clean(lane);
+            continue;
+        }
         struct run *run = item;
         atomic_store(&lane->busy, true);
         if (run->kind == RUN_COMMANDS)
@@ -94,6 +109,7 @@ static void work(struct lane *lane)
             sign_in(lane, run);
         atomic_store(&lane->busy, false);
         lane_give_back(lane, &run, 1);
+        lane_clean(lane);
     }
 }
 

@@ -9,6 +9,7 @@
 
 #include "access/identity.h"
 #include "base/list.h"
+#include "base/mailbox.h"
 #include "plugin/registry.h"
 
 enum run_kind { RUN_COMMANDS, RUN_PASSWORD, RUN_CERTIFICATE, RUN_IDENTITY };
@@ -46,8 +47,9 @@ struct run {
     bool shut_out;          /* COMMANDS: the user may not even be signed in any more */
     struct err err;         /* otherwise: why it was refused; code 0 when it was not */
 
-    void *owner;      /* the connection; the lane never looks */
-    struct list link; /* for whoever owns the run */
+    struct mailbox *home; /* where a lane puts it instead of giving it back to the loop, or NULL */
+    void *owner;          /* the connection; the lane never looks */
+    struct list link;     /* for whoever owns the run */
 };
 
 /* Takes references. `identity` NULL for a sign-in. Never NULL. */

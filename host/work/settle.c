@@ -22,7 +22,10 @@
  * per transaction too. If one of them destroys its own transaction, it loses only itself. So each command runs at most
  * twice, and the work stays linear even if all are guilty.
  *
- * Running again is sound: a command has no effect outside the database, and sees the same time and request id. */
+ * Running again is sound: a command has no effect outside the database, and sees the same time and request id.
+ *
+ * A switch of generation is asked for by the last command of a batch (call_switch); calls.switching says so until the
+ * batch is undone or kept. Whatever runs that command again asks again. Only OK takes the generation over. */
 
 enum { TRIES = 5 };
 
@@ -31,6 +34,10 @@ static void settle(struct batch *b, int from, int count);
 static int fenced(struct batch *b, struct err *err)
 {
     b->fenced = true;
+    if (b->unsure)
+        return err_rule(err, ERR_BUSY, "generation.unknown", NULL,
+                        "it is not known whether a change of plugins was kept; nothing is done until the server was "
+                        "started again");
     return err_rule(err, ERR_BUSY, "store.fenced", NULL,
                     "another server has taken the database over; nothing was kept, ask the other one");
 }
@@ -42,6 +49,7 @@ static int begin(struct batch *b, struct err *err)
     b->lost = false;
     if (b->fenced)
         return fenced(b, err);
+    generation_take_offer(b->lane);
     b->lane->calls.version = access_version();
     int rv = store_batch_begin(b->lane->calls.store, err);
     return rv > 0 ? fenced(b, err) : rv;
@@ -69,6 +77,7 @@ static void rewind_items(struct batch *b, int from, int count)
     }
     b->head.known = false;
     b->lane->calls.access_changed = false;
+    b->lane->calls.switching = false;
 }
 
 static void refuse_all(struct batch *b, int from, int count, const struct err *err)
@@ -178,11 +187,26 @@ static int commit(struct batch *b, int from, int count, struct err *err)
     return find_out(b, from, count, err);
 }
 
+/* Commit, and go over to the offered generation if the batch asks for it. */
+static int commit_and_switch(struct batch *b, int from, int count, struct err *err)
+{
+    if (!b->lane->calls.switching)
+        return commit(b, from, count, err);
+    generation_commit_begin(b->lane);
+    int rv = commit(b, from, count, err);
+    b->unsure = rv == ERR_UNKNOWN;
+    b->fenced = b->fenced || b->unsure;
+    /* Left as it is, readers refuse: they cannot know which code fits. */
+    if (!b->unsure)
+        generation_commit_end(b->lane, rv == STORE_OK);
+    return rv;
+}
+
 static void settle(struct batch *b, int from, int count)
 {
     struct err err = {0};
     for (int tries = 0; tries < TRIES; tries++) {
-        int rv = commit(b, from, count, &err);
+        int rv = commit_and_switch(b, from, count, &err);
         switch (rv) {
         case STORE_OK:
             keep(b, from, count);

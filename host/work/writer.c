@@ -9,7 +9,8 @@
  * commits, and gives the finished runs back. It never waits for more work while it holds any, so an idle server commits
  * each command at once and a busy one commits hundreds together.
  *
- * A batch may end in the middle of a run: then the run goes back with what is answered. With nothing to do the writer tidies up: it moves the log into the database file and forgets old
+ * A batch may end in the middle of a run: then the run goes back with what is answered. It ends behind a command that switches
+ * the generation: what comes after is for the new one. With nothing to do the writer tidies up: it moves the log into the database file and forgets old
  * idempotency keys, a few at a time. */
 
 enum {
@@ -85,7 +86,9 @@ static void refuse_current(struct writer *w, const struct err *err)
 static void note_fenced(struct writer *w)
 {
     if (w->batch.fenced && !atomic_load(&w->lane->lanes->fenced)) {
-        log_error("work", "another server has taken the database over; this one writes nothing any more");
+        log_error("work", w->batch.unsure
+                              ? "it is not known which plugins the database is for: the server must start again"
+                              : "another server has taken the database over; this one writes nothing any more");
         atomic_store(&w->lane->lanes->fenced, true);
     }
 }
@@ -118,7 +121,7 @@ static void run_batch(struct writer *w)
         struct run *run = w->runs[w->first];
         bool alive = batch_add(&w->batch, run, run->done);
         advance(w);
-        if (!alive || clock_mono_ns() >= until)
+        if (!alive || w->lane->calls.switching || clock_mono_ns() >= until)
             break;
     }
     if (w->first < w->count && w->runs[w->first]->done > w->runs[w->first]->first)
@@ -126,6 +129,7 @@ static void run_batch(struct writer *w)
     batch_settle(&w->batch);
     publish_stats(w);
     give_back_finished(w);
+    lane_clean(w->lane);
     note_fenced(w);
 }
 
