@@ -254,6 +254,9 @@ int sqlite_mark(struct sqlite *q, struct err *err)
 static int unmark(struct store *s, int level, bool keep, struct err *err)
 {
     struct sqlite *q = own(s);
+    if (q->changes) {
+        sqlite_changes_unmark(q->changes, level, keep);
+    }
     if (q->made < level) {
         return 0;
     }
@@ -487,10 +490,10 @@ const struct store_driver sqlite_driver = {
     .finish = sqlite_finish,
     .interrupt = sqlite_interrupt,
     .checkpoint = checkpoint,
+    .copy = sqlite_copy,
 };
 
 const char *store_library_version(void)
-    .copy = sqlite_copy,
 {
     return sqlite3_libversion();
 }

@@ -64,6 +64,7 @@ struct sqlite {
     struct list ages;
     int cached;
     struct list idle_cursors;
+    struct changes *changes; /* being recorded, see store/changes.h; or NULL */
 };
 
 /* An interrupt may arrive only between these two: a late one must not hit the next command, nor a COMMIT. */
@@ -81,8 +82,8 @@ void sqlite_guard_install(struct sqlite *q);
 /* After a successful prepare: were the tables read without a column really names of a WITH? */
 int sqlite_guard_settle(struct sqlite *q, struct err *err);
 
-int sqlite_exec(struct store *s, const struct statement *st, int64_t *changes, struct err *err);
 int sqlite_copy(struct store *s, const char *to, struct err *err);
+int sqlite_exec(struct store *s, const struct statement *st, int64_t *changes, struct err *err);
 int sqlite_query(struct store *s, const struct statement *st, struct cursor **out, struct err *err);
 int sqlite_step(struct cursor *c, struct err *err);
 int sqlite_columns(const struct cursor *c);
@@ -99,5 +100,7 @@ int sqlite_bind(struct sqlite *q, struct prepared *p, const struct statement *st
 /* Tell the authorizer which statement runs next: it may be prepared anew at any first step. NULL: one of the host's. */
 void sqlite_watch(struct sqlite *q, const struct prepared *p);
 void sqlite_forget_all(struct sqlite *q); /* statements and idle cursors */
+/* The savepoint of `level` ended: its recorded rows are gone, or belong to the level around it. */
+void sqlite_changes_unmark(struct changes *c, int level, bool keep);
 
 #endif
