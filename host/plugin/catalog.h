@@ -35,6 +35,7 @@ struct package {
     const struct package *library;
     bool trusted;           /* see struct plugin_place; set before the manifest is read */
     const char *native_dir; /* where NAME.so is, if not in the folder; or NULL */
+    const char *object;     /* path of NAME.so, or NULL */
 };
 
 struct declared_command {

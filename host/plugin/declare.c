@@ -10,7 +10,7 @@
 /* init.lua's table: commands, figures, settings, roles. Keys are taken in sorted order, so that every process reads the
  * same. */
 
-enum { ARGS_MAX = 60, WHAT_BYTES = 160, WRITE_MS = 500, READ_MS = 2000, MS_MAX = 60000 };
+enum { ARGS_MAX = 60, WHAT_BYTES = 160, WRITE_MS = 500, READ_MS = 2000 };
 
 typedef void take_one(lua_State *L, struct loading *l, const char *name, int index);
 
@@ -85,17 +85,22 @@ static void take_args(lua_State *L, const struct loading *l, int index, const ch
     *nargs = n;
 }
 
+/* What the manifest asks for bounds every command. */
 static int take_timeout(lua_State *L, const struct loading *l, int index, const char *what, enum mode mode)
 {
+    const int most = l->package->plugin.asks.time_ms ? l->package->plugin.asks.time_ms : LOAD_TIMEOUT_MS_MAX;
     int ms = mode == MODE_WRITE ? WRITE_MS : READ_MS;
     lua_pushliteral(L, "timeout_ms");
     if (lua_rawget(L, index) != LUA_TNIL) {
-        if (!lua_isinteger(L, -1) || lua_tointeger(L, -1) < 1 || lua_tointeger(L, -1) > MS_MAX)
-            load_refuse(L, l, "%s: timeout_ms must be an integer from 1 to %d", what, MS_MAX);
+        if (!lua_isinteger(L, -1) || lua_tointeger(L, -1) < 1 || lua_tointeger(L, -1) > LOAD_TIMEOUT_MS_MAX)
+            load_refuse(L, l, "%s: timeout_ms must be an integer from 1 to %d", what, LOAD_TIMEOUT_MS_MAX);
         ms = (int)lua_tointeger(L, -1);
+        if (ms > most)
+            load_refuse(L, l, "%s: timeout_ms = %d is more than the manifest asks for (asks.time_ms = %d)", what, ms,
+                        most);
     }
     lua_pop(L, 1);
-    return ms;
+    return ms < most ? ms : most;
 }
 
 static void take_command(lua_State *L, struct loading *l, const char *name, int index)

@@ -9,11 +9,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* A plugin's folder, read once: *.lua (modules), migrations/NNN_words.sql, locale/zh-CN.lua. Its hash covers manifest,
- * modules, locale and migrations, each as name, length and bytes, in order of names: what runs, not what merely lies
- * beside it. */
+/* A plugin's folder, read once: *.lua (modules), migrations/NNN_words.sql and what undoes them, locale/zh-CN.lua. Its
+ * hash covers manifest, modules, locale, migrations and the shared object, each as name, length and bytes, in order of
+ * names: what runs, not what merely lies beside it. Of the shared object only the path is kept: native.c opens it. */
 
-enum { PATH_BYTES = 1024, FILES_MAX = 200 };
+enum { PATH_BYTES = 1024, FILES_MAX = 200, OBJECT_BYTES_MAX = 64 * 1024 * 1024 };
 
 static int join(char out[PATH_BYTES], const char *dir, const char *name, struct err *err)
 {
@@ -74,6 +74,8 @@ static int list_names(struct arena *a, const char *dir, const char *end, bool ma
     return rv;
 }
 
+#define DOWN ".down.sql"
+
 static bool name_is_module(struct slice name)
 {
     for (size_t i = 0; i < name.len; i++)
@@ -117,6 +119,41 @@ static int migration_number(const char *file)
     return file[3] == '_' ? atoi(file) : 0;
 }
 
+/* "NNN_words.down.sql" beside "NNN_words.sql": it may be missing, but has none of its own. */
+static int read_down(struct arena *a, const char *dir, const char *file, struct migration *m, struct err *err)
+{
+    char path[PATH_BYTES];
+    struct stat st;
+    int len = snprintf(path, sizeof(path), "%s/%s.down.sql", dir, m->name);
+    if (len < 0 || len >= PATH_BYTES)
+        return err_set(err, ERR_ARG, "%s/%s: path too long", dir, file);
+    return stat(path, &st) == 0 ? read_file(a, path, &m->down, err) : 0;
+}
+
+/* Take the names of down files out of the list; each must belong to a migration that is there. */
+static int drop_downs(const char *dir, struct vec *names, struct err *err)
+{
+    int kept = 0;
+    for (int i = 0; i < names->count; i++) {
+        char *file = names->items[i];
+        if (!ends_with(file, DOWN)) {
+            names->items[kept++] = file;
+            continue;
+        }
+        size_t n = strlen(file) - strlen(DOWN);
+        bool found = false;
+        for (int k = 0; k < names->count && !found; k++) {
+            const char *other = names->items[k];
+            found = strlen(other) == n + 4 && memcmp(other, file, n) == 0 && strcmp(other + n, ".sql") == 0;
+        }
+        if (!found)
+            return err_set(err, ERR_ARG, "%s/%s: there is no migration %.*s.sql that it could undo", dir, file, (int)n,
+                           file);
+    }
+    names->count = kept;
+    return 0;
+}
+
 static int read_migrations(struct arena *a, const char *plugin_dir, struct package *p, struct err *err)
 {
     char dir[PATH_BYTES], path[PATH_BYTES];
@@ -124,6 +161,8 @@ static int read_migrations(struct arena *a, const char *plugin_dir, struct packa
     int rv = join(dir, plugin_dir, "migrations", err);
     if (rv == 0)
         rv = list_names(a, dir, ".sql", true, &names, err);
+    if (rv == 0)
+        rv = drop_downs(dir, &names, err);
     p->migrations = arena_alloc(a, (size_t)(names.count + 1) * sizeof(*p->migrations));
     for (int i = 0; i < names.count && rv == 0; i++) {
         const char *file = names.items[i];
@@ -137,6 +176,8 @@ static int read_migrations(struct arena *a, const char *plugin_dir, struct packa
                          i + 1);
         if (rv == 0)
             rv = read_file(a, path, &m->sql, err);
+        if (rv == 0)
+            rv = read_down(a, dir, file, m, err);
     }
     p->nmigrations = names.count;
     free(names.items);
@@ -154,29 +195,89 @@ static int read_locale(struct arena *a, const char *plugin_dir, struct package *
     return read_file(a, path, &p->locale.text, err);
 }
 
-static void hash_files(struct package *p, struct slice manifest)
+/* The whole shared object, for its hash. Caller frees `*out`. */
+static int read_object(const char *path, struct slice *out, struct err *err)
 {
-    int files = 2 + p->nsources + p->nmigrations, n = 0;
-    uint64_t *lens = mem_zalloc((size_t)files * sizeof(*lens));
-    struct slice *parts = mem_zalloc((size_t)files * 3 * sizeof(*parts));
-    int k = 0;
-#define ADD(file_name, file_text)                                                                                      \
-    do {                                                                                                               \
-        lens[k] = (file_text).len;                                                                                     \
-        parts[n++] = (struct slice){(file_name), strlen(file_name) + 1};                                               \
-        parts[n++] = (struct slice){(const char *)&lens[k++], sizeof(*lens)};                                          \
-        parts[n++] = (file_text);                                                                                      \
-    } while (0)
-    ADD("manifest", manifest);
+    FILE *f = fopen(path, "rbe");
+    struct stat st;
+    char *bytes = NULL;
+    int rv = 0;
+    *out = (struct slice){"", 0};
+    if (!f)
+        return err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
+    if (fstat(fileno(f), &st) != 0)
+        rv = err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
+    else if (!S_ISREG(st.st_mode) || st.st_size > OBJECT_BYTES_MAX)
+        rv = err_set(err, ERR_TOOBIG, "%s: a plugin's shared object is a file of at most %d MiB", path,
+                     OBJECT_BYTES_MAX / (1024 * 1024));
+    if (rv == 0) {
+        bytes = mem_alloc((size_t)st.st_size + 1);
+        size_t len = fread(bytes, 1, (size_t)st.st_size, f);
+        *out = (struct slice){bytes, len};
+        if (ferror(f))
+            rv = err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
+    }
+    fclose(f);
+    if (rv != 0) {
+        free(bytes);
+        *out = (struct slice){"", 0};
+    }
+    return rv;
+}
+
+/* NAME.so, in the folder or where those of bundled plugins are. */
+static int find_object(struct arena *a, const char *folder, const char *name, struct package *p, struct err *err)
+{
+    const char *const dirs[] = {folder, p->native_dir};
+    for (int i = 0; i < 2 && dirs[i]; i++) {
+        char path[PATH_BYTES];
+        struct stat st;
+        int len = snprintf(path, sizeof(path), "%s/%s.so", dirs[i], name);
+        if (len < 0 || len >= PATH_BYTES)
+            return err_set(err, ERR_ARG, "%s/%s.so: path too long", dirs[i], name);
+        if (stat(path, &st) == 0) {
+            p->object = arena_text(a, slice_of(path));
+            return 0;
+        }
+    }
+    return 0;
+}
+
+static void add_part(struct slice **parts, uint64_t **lens, const char *name, struct slice text)
+{
+    **lens = text.len;
+    *(*parts)++ = (struct slice){name, strlen(name) + 1};
+    *(*parts)++ = (struct slice){(const char *)*lens, sizeof(**lens)};
+    *(*parts)++ = text;
+    (*lens)++;
+}
+
+static int hash_files(struct package *p, struct slice manifest, struct err *err)
+{
+    struct slice object = {"", 0};
+    int rv = p->object ? read_object(p->object, &object, err) : 0;
+    if (rv != 0)
+        return rv;
+    int most = 3 + p->nsources + 2 * p->nmigrations;
+    uint64_t *lens = mem_zalloc((size_t)most * sizeof(*lens)), *len = lens;
+    struct slice *parts = mem_zalloc((size_t)most * 3 * sizeof(*parts)), *part = parts;
+    add_part(&part, &len, "manifest", manifest);
     for (int i = 0; i < p->nsources; i++)
-        ADD(p->sources[i].name, p->sources[i].text);
-    ADD(p->locale.name, p->locale.text);
-    for (int i = 0; i < p->nmigrations; i++)
-        ADD(p->migrations[i].name, p->migrations[i].sql);
-#undef ADD
-    sha256(parts, n, p->plugin.hash);
+        add_part(&part, &len, p->sources[i].name, p->sources[i].text);
+    add_part(&part, &len, p->locale.name, p->locale.text);
+    for (int i = 0; i < p->nmigrations; i++) {
+        add_part(&part, &len, p->migrations[i].name, p->migrations[i].sql);
+        if (p->migrations[i].down.len)
+            add_part(&part, &len, "down", p->migrations[i].down);
+    }
+    if (p->object)
+        add_part(&part, &len, "object", object);
+    sha256(parts, (int)(part - parts), p->plugin.hash);
     free(lens);
     free(parts);
+    if (p->object)
+        free((char *)(uintptr_t)object.data);
+    return 0;
 }
 
 int files_read(struct arena *a, const char *plugins_dir, const char *name, struct package *p, struct slice *manifest,
@@ -192,8 +293,8 @@ int files_read(struct arena *a, const char *plugins_dir, const char *name, struc
     if (rv == 0)
         rv = read_locale(a, dir, p, err);
     if (rv == 0)
-        hash_files(p, *manifest);
-    return rv;
+        rv = find_object(a, dir, p->plugin.name ? p->plugin.name : name, p, err);
+    return rv ? rv : hash_files(p, *manifest, err);
 }
 
 int files_library(struct arena *a, const char *dir, struct package *p, struct err *err)

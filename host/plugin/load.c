@@ -118,24 +118,9 @@ static void run_file(lua_State *L, const struct loading *l)
 
 static int take_manifest(lua_State *L)
 {
-    static const char *const known[] = {"name", "version", "api", "summary", "requires", "units", "description", NULL};
     struct loading *l = lua_touserdata(L, 1);
-    struct plugin *p = &l->package->plugin;
     run_file(L, l);
-    int at = lua_gettop(L);
-    load_check_keys(L, l, at, "manifest", known);
-    const char *name = load_field(L, l, at, "manifest", "name", true);
-    if (strcmp(name, p->name) != 0)
-        load_refuse(L, l, "name is \"%s\", but its folder is %s", name, p->name);
-    p->version = load_field(L, l, at, "manifest", "version", true);
-    lua_pushliteral(L, "api");
-    lua_rawget(L, at);
-    if (!lua_isinteger(L, -1) || lua_tointeger(L, -1) != 1)
-        load_refuse(L, l, "api must be 1: this is the only one there is");
-    load_summary(L, l, at, "manifest", &p->summary_en, &p->summary_zh);
-    p->requires = load_list(L, l, at, "manifest", "requires");
-    lua_pushliteral(L, "units");
-    p->units = lua_rawget(L, at) == LUA_TBOOLEAN && lua_toboolean(L, -1);
+    load_take_manifest(L, l, lua_gettop(L));
     return 0;
 }
 
@@ -204,10 +189,37 @@ int load_locale(struct registry *r, struct package *p, struct err *err)
     return p->locale.text.len == 0 ? 0 : run(r, p, "locale/zh-CN.lua", p->locale.text, take_locale, err);
 }
 
+/* The health command is asked without arguments, by the host, at any time. */
+static int check_health(const struct registry *r, const struct package *p, struct err *err)
+{
+    const char *name = p->plugin.health;
+    const struct command *c = NULL;
+    for (int i = 0; name && i < r->commands.count; i++) {
+        const struct declared_command *d = r->commands.items[i];
+        if (d->package == p && strcmp(d->command.name, name) == 0)
+            c = &d->command;
+    }
+    if (!name)
+        return 0;
+    if (!c || c->mode != MODE_READ)
+        return err_rule(err, ERR_ARG, "declare", NULL,
+                        "plugin %s, manifest.lua: health: %s must be one of its commands, of mode \"read\"",
+                        p->plugin.name, name);
+    for (int i = 0; i < c->nargs; i++)
+        if (!c->args[i].optional && !c->args[i].default_text)
+            return err_rule(err, ERR_ARG, "declare", NULL,
+                            "plugin %s, manifest.lua: health: %s must do without arguments, but `%s` is required",
+                            p->plugin.name, name, c->args[i].name);
+    return 0;
+}
+
 int load_declarations(struct registry *r, struct package *p, struct err *err)
 {
     const struct source *init = package_source(p, "init");
-    if (!init)
+    int rv = 0;
+    if (!init && !p->plugin.native)
         return err_set(err, ERR_NOTFOUND, "plugin %s: there is no init.lua", p->plugin.name);
-    return run(r, p, "init.lua", init->text, take_init, err);
+    if (init)
+        rv = run(r, p, "init.lua", init->text, take_init, err);
+    return rv ? rv : check_health(r, p, err);
 }

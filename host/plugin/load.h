@@ -6,6 +6,8 @@
 
 #include <lua.h>
 
+#define LOAD_TIMEOUT_MS_MAX 60000 /* of one command */
+
 /* One file of one plugin being read. */
 struct loading {
     struct registry *registry;
@@ -26,6 +28,8 @@ const char *const *load_list(lua_State *L, const struct loading *l, int index, c
 /* Refuse keys that are not known. */
 void load_check_keys(lua_State *L, const struct loading *l, int index, const char *what, const char *const *known);
 
+/* manifest.c: take over what manifest.lua returned, the table at `index`. [-0, +0, e] */
+void load_take_manifest(lua_State *L, struct loading *l, int index);
 /* declare.c: take over what init.lua returned, the table at `index`. [-0, +0, e] */
 void load_init(lua_State *L, struct loading *l, int index);
 

@@ -58,7 +58,7 @@ static inline void world_open(struct world *w)
 /* A plugin whose init.lua is `init`; `more` are further fields of its manifest. */
 static inline void world_plugin(struct world *w, const char *name, const char *more, const char *init)
 {
-    char text[600], path[200];
+    char text[1000], path[200];
     snprintf(text, sizeof(text), "return { name = '%s', version = '1.0.0', api = 1, summary = 'Test.', %s }", name,
              more);
     snprintf(path, sizeof(path), "plugins/%s/manifest.lua", name);

@@ -194,14 +194,14 @@ static void wrong_manifests_are_refused(void **state)
     refuse("requires itself in a circle");
     world_plugin(&world, "two", "", "return {}");
     put_file(world.dir, "plugins/demo/manifest.lua",
-             "return { name = 'other', version = '1', api = 1, summary = 'x' }");
+             "return { name = 'other', version = '1.0.0', api = 1, summary = 'x' }");
     refuse("name is \"other\", but its folder is demo");
-    put_file(world.dir, "plugins/demo/manifest.lua", "return { name = 'demo', version = '1', api = 2, summary = 'x' }");
+    put_file(world.dir, "plugins/demo/manifest.lua", "return { name = 'demo', version = '1.0.0', api = 2, summary = 'x' }");
     refuse("api must be 1");
     put_file(world.dir, "plugins/demo/manifest.lua", "return { name = 'demo', api = 1, summary = 'x' }");
     refuse("version must be a text");
     put_file(world.dir, "plugins/demo/manifest.lua",
-             "return { name = 'demo', version = '1', api = 1, summary = 'x', trust = 'all' }");
+             "return { name = 'demo', version = '1.0.0', api = 1, summary = 'x', trust = 'all' }");
     refuse("there is no `trust` here");
     world_plugin(&world, "demo", "", "return {}");
     put_file(world.dir, "plugins/demo/migrations/002_x.sql", "CREATE TABLE demo_x (id INTEGER) STRICT;");
