@@ -12,13 +12,15 @@
  *
  * Time: the watchdog's signal sets `kill` and installs a count hook of one instruction; the hook raises the kill token.
  * No pcall can keep it: ours ask for `kill` after the call, and whatever Lua still runs (`__close`) dies at its first
- * instruction. Not interruptible are C functions of the stock string and table libraries that work long on one call (a
- * pattern with nested repetition, a sort of huge strings); for these the watchdog ends the process.
+ * instruction. A C function runs no instructions, so those whose work can grow are our own (strings.c, pattern.c, format.c, tables.c,
+ * sort.c) and ask in their loops. What is left is inside the interpreter: a table whose integer or float keys all fall
+ * into one chain makes each insertion walk it. For that the watchdog ends the process (quarantine.h).
  *
  * Memory: an allocation never fails at the soft limit, for failing would start emergency collections inside the
- * interpreter. It asks for a full collection at the next instruction, and if that does not help the state is killed.
- * NULL is returned only far above (three times the soft limit) or for a single huge string, and then the state is
- * killed too. */
+ * interpreter. It asks for a full collection at the next instruction, or the next poll of a library's loop, and if that
+ * does not help the state is killed. NULL is returned only far above (three times the soft limit) or for a single huge
+ * string or userdata, and then the state is killed too. A buffer in the making is not known as one here: the libraries
+ * stop it at the same size themselves (library.h). */
 
 enum { SOFT_BYTES = 32 * 1024 * 1024, STRING_BYTES = 16 * 1024 * 1024, CHAIN_MAX = 200 };
 
@@ -39,8 +41,17 @@ void sandbox_stop(struct sandbox *sb, enum kill_reason reason)
         sb->kill = reason;
 }
 
+static void note_where(struct sandbox *sb, lua_State *L)
+{
+    lua_Debug ar;
+    for (int level = 0; sb->where[0] == '\0' && level < 8 && lua_getstack(L, level, &ar); level++)
+        if (lua_getinfo(L, "Sl", &ar) && ar.currentline > 0)
+            snprintf(sb->where, sizeof(sb->where), "%s:%d", ar.short_src, ar.currentline);
+}
+
 int sandbox_raise(lua_State *L)
 {
+    note_where(sandbox_of(L), L);
     if (lua_gethook(L) != hook)
         lua_sethook(L, hook, LUA_MASKCOUNT, 1); /* whatever this level still runs dies as well */
     lua_checkstack(L, 1);
@@ -48,27 +59,29 @@ int sandbox_raise(lua_State *L)
     return lua_error(L);
 }
 
-static void note_where(struct sandbox *sb, lua_State *L, lua_Debug *ar)
+/* The soft limit was passed: what is garbage goes, and if that is not enough, the state does. */
+static void collect(struct sandbox *sb, lua_State *L)
 {
-    if (sb->where[0] == '\0' && lua_getinfo(L, "Sl", ar))
-        snprintf(sb->where, sizeof(sb->where), "%s:%d", ar->short_src, ar->currentline);
+    sb->collect = 0;
+    lua_gc(L, LUA_GCCOLLECT, 0);
+    if (sb->used > sb->options.soft_bytes)
+        sandbox_stop(sb, KILL_MEMORY);
+}
+
+void sandbox_attend(lua_State *L)
+{
+    struct sandbox *sb = sandbox_of(L);
+    if (sb->kill == KILL_NONE && sb->collect)
+        collect(sb, L);
+    if (sb->kill != KILL_NONE)
+        sandbox_raise(L);
 }
 
 static void hook(lua_State *L, lua_Debug *ar)
 {
-    struct sandbox *sb = sandbox_of(L);
-    if (sb->kill == KILL_NONE && sb->collect) {
-        sb->collect = 0;
-        lua_sethook(L, NULL, 0, 0);
-        lua_gc(L, LUA_GCCOLLECT, 0);
-        if (sb->used > sb->options.soft_bytes)
-            sb->kill = KILL_MEMORY;
-    }
-    if (sb->kill != KILL_NONE) {
-        note_where(sb, L, ar);
-        sandbox_raise(L);
-    }
+    (void)ar;
     lua_sethook(L, NULL, 0, 0);
+    sandbox_attend(L);
 }
 
 static void *deny(struct sandbox *sb)
@@ -92,7 +105,7 @@ static void *allocate(void *ud, void *ptr, size_t osize, size_t nsize)
         if (more > sb->hard || sb->used + more > sb->hard)
             return deny(sb);
         /* For a new object Lua passes its kind as the old size. */
-        if (!ptr && osize == LUA_TSTRING && nsize > sb->options.string_bytes)
+        if (!ptr && (osize == LUA_TSTRING || osize == LUA_TUSERDATA) && nsize > sb->options.string_bytes + 64)
             return deny(sb);
         if (sb->used + more > sb->options.soft_bytes && !sb->collect && sb->cur) {
             sb->collect = 1;
@@ -150,13 +163,17 @@ void sandbox_compile(lua_State *L, struct slice source, const char *chunk)
 static int open_all(lua_State *L)
 {
     static const luaL_Reg libs[] = {
-        {LUA_GNAME, luaopen_base},       {LUA_STRLIBNAME, luaopen_string}, {LUA_TABLIBNAME, luaopen_table},
-        {LUA_MATHLIBNAME, luaopen_math}, {LUA_UTF8LIBNAME, luaopen_utf8},  {LUA_COLIBNAME, luaopen_coroutine},
+        {LUA_GNAME, luaopen_base},
+        {LUA_MATHLIBNAME, luaopen_math},
+        {LUA_UTF8LIBNAME, luaopen_utf8},
+        {LUA_COLIBNAME, luaopen_coroutine},
     };
     for (size_t i = 0; i < sizeof(libs) / sizeof(libs[0]); i++) {
         luaL_requiref(L, libs[i].name, libs[i].func, 1);
         lua_pop(L, 1);
     }
+    sandbox_open_strings(L);
+    sandbox_open_tables(L);
     sandbox_open_coroutine(L);
     sandbox_open_muster(L);
     sandbox_open_call(L);

@@ -82,17 +82,23 @@ void sandbox_stop(struct sandbox *sb, enum kill_reason reason);
 void sandbox_hook(struct sandbox *sb);
 /* Raise the kill, which no pcall of ours lets pass. Does not return. */
 int sandbox_raise(lua_State *L);
-/* Every C function that protects a call, or works long, asks this afterwards. */
+/* What sandbox_poll has seen: raise the kill, or collect first. [-0, +0, v] */
+void sandbox_attend(lua_State *L);
+/* Asked by every C function that protects a call, afterwards, and in every loop of one that may work long: no hook runs
+ * in there. [-0, +0, v] */
 static inline void sandbox_poll(lua_State *L)
 {
-    if (__builtin_expect(sandbox_of(L)->kill != KILL_NONE, 0))
-        sandbox_raise(L);
+    const struct sandbox *sb = sandbox_of(L);
+    if (__builtin_expect(sb->kill | sb->collect, 0))
+        sandbox_attend(L);
 }
 
 /* -- parts of the environment, one file each -- */
 void sandbox_open_base(
     lua_State *L); /* base.c: pcall, xpcall, load, setmetatable, tostring, print, require … [-0, +0, m] */
 void sandbox_open_coroutine(lua_State *L); /* coroutine.c [-0, +0, m] */
+void sandbox_open_strings(lua_State *L);   /* strings.c, pattern.c, format.c [-0, +0, m] */
+void sandbox_open_tables(lua_State *L);    /* tables.c, sort.c [-0, +0, m] */
 void sandbox_open_muster(lua_State *L);    /* lib.c: muster.null, muster.json [-0, +0, m] */
 void sandbox_open_call(lua_State *L);      /* binding.c: the call object [-0, +0, m] */
 

@@ -57,7 +57,7 @@ static const struct attack {
     {"index_recursion", "LIMIT",
      "local t = {} setmetatable(t, { __index = function(_, k) return t[k .. 'x'] end }) return t.a"},
     {"rep_huge", "too large", "return #('x'):rep(1 << 40)"},
-    {"rep_17mb", "LIMIT", "return #('x'):rep(17 * 1024 * 1024)"},
+    {"rep_17mb", "too large", "return #('x'):rep(17 * 1024 * 1024)"},
     {"double", "LIMIT", "local s = 'x' while true do s = s .. s end"},
     {"double_caught", "LIMIT", "pcall(function() local s = 'x' while true do s = s .. s end end) return 'survived'"},
     {"strings", "LIMIT", "local t = {} for i = 1, 1e9 do t[i] = ('x'):rep(100000) .. i end"},
