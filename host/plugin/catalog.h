@@ -59,6 +59,7 @@ struct registry {
     struct vec commands, figures, settings, roles; /* sorted by name; settings by plugin and name */
     struct vec plugins;                            /* in order of requires */
     struct vec off;                                /* struct plugin_off */
+    struct vec objects;                            /* handles of C plugins' shared objects, see object.h */
     void *note;                                    /* see registry_keep */
     void (*drop)(void *note);
 };

@@ -85,22 +85,30 @@ static void take_args(lua_State *L, const struct loading *l, int index, const ch
     *nargs = n;
 }
 
+int declare_timeout(const struct plugin *p, enum mode mode, int ms)
+{
+    const int most = p->asks.time_ms ? p->asks.time_ms : LOAD_TIMEOUT_MS_MAX;
+    if (ms == 0)
+        ms = mode == MODE_WRITE ? WRITE_MS : READ_MS;
+    return ms < most ? ms : most;
+}
+
 /* What the manifest asks for bounds every command. */
 static int take_timeout(lua_State *L, const struct loading *l, int index, const char *what, enum mode mode)
 {
-    const int most = l->package->plugin.asks.time_ms ? l->package->plugin.asks.time_ms : LOAD_TIMEOUT_MS_MAX;
-    int ms = mode == MODE_WRITE ? WRITE_MS : READ_MS;
+    const int asked = l->package->plugin.asks.time_ms;
+    int ms = 0;
     lua_pushliteral(L, "timeout_ms");
     if (lua_rawget(L, index) != LUA_TNIL) {
         if (!lua_isinteger(L, -1) || lua_tointeger(L, -1) < 1 || lua_tointeger(L, -1) > LOAD_TIMEOUT_MS_MAX)
             load_refuse(L, l, "%s: timeout_ms must be an integer from 1 to %d", what, LOAD_TIMEOUT_MS_MAX);
         ms = (int)lua_tointeger(L, -1);
-        if (ms > most)
+        if (asked && ms > asked)
             load_refuse(L, l, "%s: timeout_ms = %d is more than the manifest asks for (asks.time_ms = %d)", what, ms,
-                        most);
+                        asked);
     }
     lua_pop(L, 1);
-    return ms < most ? ms : most;
+    return declare_timeout(&l->package->plugin, mode, ms);
 }
 
 static void take_command(lua_State *L, struct loading *l, const char *name, int index)

@@ -1,6 +1,7 @@
 #include "plugin/load.h"
 
 #include "base/clock.h"
+#include "plugin/native.h"
 #include "script/binding.h"
 #include "script/copy.h"
 #include "script/fault.h"
@@ -219,7 +220,9 @@ int load_declarations(struct registry *r, struct package *p, struct err *err)
     int rv = 0;
     if (!init && !p->plugin.native)
         return err_set(err, ERR_NOTFOUND, "plugin %s: there is no init.lua", p->plugin.name);
-    if (init)
+    if (p->plugin.native)
+        rv = native_load(r, p, err);
+    if (rv == 0 && init)
         rv = run(r, p, "init.lua", init->text, take_init, err);
     return rv ? rv : check_health(r, p, err);
 }

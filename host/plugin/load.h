@@ -32,5 +32,7 @@ void load_check_keys(lua_State *L, const struct loading *l, int index, const cha
 void load_take_manifest(lua_State *L, struct loading *l, int index);
 /* declare.c: take over what init.lua returned, the table at `index`. [-0, +0, e] */
 void load_init(lua_State *L, struct loading *l, int index);
+/* The time limit of a command that declares `ms` (0: none), within what its manifest asks for. */
+int declare_timeout(const struct plugin *p, enum mode mode, int ms);
 
 #endif

@@ -1,5 +1,6 @@
 #include "plugin/catalog.h"
 
+#include "plugin/object.h"
 #include "plugin/spec.h"
 #include "plugin/texts.h"
 
@@ -153,6 +154,9 @@ static void destroy(struct registry *r)
     free(r->off.items);
     if (r->drop)
         r->drop(r->note);
+    for (int i = 0; i < r->objects.count; i++)
+        object_close(r->objects.items[i]);
+    free(r->objects.items);
     arena_close(&r->arena);
     free(r);
 }

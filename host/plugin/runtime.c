@@ -76,7 +76,7 @@ static int install(lua_State *L)
         luaL_error(L, "init.lua: must return a table");
     for (int i = 0; i < r->commands.count; i++) {
         const struct declared_command *d = r->commands.items[i];
-        if (d->package == p)
+        if (d->package == p && !d->command.native)
             in->state->runs[d->slot] = take_function(L, "commands", d->command.name, "run");
     }
     for (int i = 0; i < r->figures.count; i++) {
@@ -101,6 +101,8 @@ static uint64_t deadline_in(int ms)
 static int build_state(struct runtime *rt, struct state *state, struct err *err)
 {
     const struct package *p = state->package;
+    if (!package_source(p, "init"))
+        return 0; /* all of it is C */
     struct sandbox_options options = {
         .plugin = p->plugin.name,
         .soft_bytes = rt->limits.soft_bytes,
