@@ -42,6 +42,7 @@ struct declared_command {
     struct command command;        /* first */
     const struct package *package; /* NULL: the host's */
     int slot;                      /* among the package's commands, in order of names */
+    struct command_kills kills;
 };
 
 struct declared_figure {

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "plugin/catalog.h"
 #include "plugin/output.h"
+#include "plugin/tally.h"
 #include "plugin/texts.h"
 #include "script/binding.h"
 #include "script/copy.h"
@@ -105,7 +106,7 @@ static int build_state(struct runtime *rt, struct state *state, struct err *err)
         return 0; /* all of it is C */
     struct sandbox_options options = {
         .plugin = p->plugin.name,
-        .soft_bytes = rt->limits.soft_bytes,
+        .soft_bytes = p->plugin.asks.memory_mib > 0 ? (size_t)p->plugin.asks.memory_mib << 20 : rt->limits.soft_bytes,
         .find = package_find,
         .arg = (void *)(uintptr_t)p,
     };
@@ -334,7 +335,7 @@ static void limit_store(const struct runtime *rt)
 {
     const struct frame *frame = frame_running();
     if (rt->store)
-        store_limits(rt->store, frame ? ROWS_MAX : 0, frame ? ROW_BYTES_MAX : 0, frame ? frame->deadline_ns : 0);
+        store_limits(rt->store, frame ? ROWS_MAX : 0, frame ? ROW_BYTES_MAX : 0, frame ? frame_latest(frame) : 0);
 }
 
 static void begin(struct call *call, struct frame *frame, const struct command *declared, const char *plugin,
@@ -343,10 +344,14 @@ static void begin(struct call *call, struct frame *frame, const struct command *
     const struct frame *outer = frame_running();
     if (timeout_ms <= 0)
         timeout_ms = call->write ? WRITE_MS : READ_MS;
-    uint64_t deadline = deadline_in(timeout_ms);
+    uint64_t now = clock_mono_ns(), deadline = now + (uint64_t)timeout_ms * 1000000;
     if (outer && outer->deadline_ns != 0 && outer->deadline_ns < deadline)
         deadline = outer->deadline_ns;
-    *frame = (struct frame){.deadline_ns = deadline, .limit_ms = timeout_ms, .plugin = plugin, .command = command};
+    *frame = (struct frame){.started_ns = now,
+                            .deadline_ns = deadline,
+                            .limit_ms = timeout_ms,
+                            .plugin = plugin,
+                            .command = command};
     call->plugin = plugin;
     call->command = command;
     call->declared = declared;
@@ -364,9 +369,10 @@ static int run_script(struct runtime *rt, struct job *job, struct frame *frame, 
     job->doom.code = 0;
     sb->call = job->call;
     sb->doom = &job->doom;
+    frame->sandbox = sb;
     reply_begin(&job->reply, out, rt->limits.reply_bytes);
     if (rt->store)
-        store_limits(rt->store, ROWS_MAX, ROW_BYTES_MAX, frame->deadline_ns);
+        store_limits(rt->store, ROWS_MAX, ROW_BYTES_MAX, frame_latest(frame));
     int rv = sandbox_run(sb, rt->watch, frame, body, job, err);
     sb->call = outer_call;
     sb->doom = outer_doom;
@@ -378,6 +384,7 @@ static int run_script(struct runtime *rt, struct job *job, struct frame *frame, 
             texts_localise(job->call->lang, err);
     }
     limit_store(rt);
+    tally_run(state->package, job->command, frame, sb, rv);
     if (sb->entered == 0 && (rt->limits.amnesia || sandbox_dead(sb)))
         drop_state(state);
     return rv;
@@ -402,6 +409,8 @@ static int run_native(struct runtime *rt, const struct command *command, struct 
         rv = err_rule(err, rv, "limit.time", NULL,
                       "command %s: stopped after its limit of %d ms; nothing was kept; ask for less at once",
                       command->name, frame->limit_ms);
+    const struct declared_command *declared = (const struct declared_command *)(const void *)command;
+    tally_run(declared->package, declared, frame, NULL, rv);
     return rv;
 }
 
@@ -409,6 +418,9 @@ int runtime_run(struct runtime *rt, const struct command *command, struct call *
                 int timeout_ms, struct buf *out, struct err *err)
 {
     struct frame frame;
+    int rv = rt->limits.suspend ? tally_suspended((const struct declared_command *)(const void *)command, err) : 0;
+    if (rv != 0)
+        return rv;
     if (command->native) {
         begin(call, &frame, command, command->plugin, command->name, timeout_ms);
         return run_native(rt, command, call, args, &frame, out, err);
@@ -429,6 +441,7 @@ int runtime_figure(struct runtime *rt, const struct figure *figure, struct call 
 {
     struct frame frame;
     struct job job;
+    job.command = NULL;
     job.figure = (const struct declared_figure *)(const void *)figure;
     job.query = query;
     job.args = args;

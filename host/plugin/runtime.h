@@ -12,6 +12,7 @@ struct runtime_limits {
     size_t soft_bytes;  /* memory of one Lua state; 0: 32 MiB */
     int grace_ms;       /* how long past its deadline a script may go on before the process ends itself; 0: 2000 */
     size_t reply_bytes; /* of one reply; 0: 8 MiB */
+    bool suspend;       /* refuse a command for ten minutes once its limits stopped it three times within ten */
     bool amnesia;       /* rebuild the state after every command: tests */
 };
 

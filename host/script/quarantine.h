@@ -12,6 +12,8 @@
 /* Use this folder from now on (made if need be) and catch fatal signals. Before any lane starts. NULL: notes are not
  * written. */
 int quarantine_start(const char *folder, struct err *err);
+/* Let fatal signals of the calling thread be caught even when its stack is used up: a lane's thread, at its start. */
+void quarantine_thread(void);
 /* Write a note and fsync it. Async-signal-safe; texts are cut at 200 bytes. */
 void quarantine_note(const char *plugin, const char *command, const char *reason);
 

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/thread.h"
+#include "script/quarantine.h"
 #include "script/sandbox.h"
 
 #include <errno.h>
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 /* A script runs without any hook, at full speed. Every 2 ms the watchdog compares the deadline of each lane with the
@@ -25,6 +27,14 @@
  * interrupt can hit what comes next (a rollback above all). A signal that is late nevertheless finds no frame whose
  * deadline has passed, and does nothing.
  *
+ * On a box with more to do than it can, time passes without the script getting any of it. When a lane's thread had less
+ * than half of the CPU since the watchdog first saw its deadline (or when the watchdog itself came too late to see it),
+ * the first signal is an offer: the handler gives a script its limit once more. Every frame takes that once; native code
+ * never does, for it may be waiting rather than starving.
+ *
+ * What goes on although it was stopped is inside an instruction that nothing can interrupt: the plugin is noted in
+ * quarantine and the process ends. SQLite makes the crash safe, and the next start begins without the plugin.
+ *
  * With no lane at work the thread sleeps; the first command wakes it through an eventfd. */
 
 enum { PLACES = 64, TICK_MS = 2, IDLE_TICKS = 50 };
@@ -34,12 +44,14 @@ struct watch {
     atomic_bool touching;
     _Atomic uint64_t deadline_ns;
     _Atomic(const char *) plugin, command;
+    atomic_bool offer; /* the next signal may extend the deadline */
+    atomic_int clock;  /* of the thread's CPU time: a clockid_t */
     /* set before `used` and constant until the place is left */
     struct store *store;
     pthread_t thread;
     int grace_ms;
     /* the watchdog's own */
-    uint64_t late_deadline;
+    uint64_t seen_deadline, seen_ns, seen_cpu_ns; /* when it first saw this deadline, and the thread's CPU time then */
     int late_ticks;
 };
 
@@ -71,6 +83,10 @@ struct watch *watch_enter(struct store *store, int grace_ms)
             w->store = store;
             w->thread = pthread_self();
             w->grace_ms = grace_ms;
+            clockid_t clock;
+            atomic_store(&w->clock, pthread_getcpuclockid(w->thread, &clock) == 0 ? clock : CLOCK_MONOTONIC);
+            atomic_store(&w->offer, false);
+            quarantine_thread();
             atomic_store(&w->deadline_ns, 0);
             atomic_store(&w->used, true);
             atomic_store(&w->touching, false);
@@ -106,6 +122,7 @@ static void show(struct watch *w, const struct frame *frame)
 void frame_enter(struct watch *w, struct frame *frame)
 {
     frame->outer = running;
+    frame->watch = w;
     uint64_t latest = frame->outer ? frame->outer->deadline_ns : 0;
     if (latest != 0 && (frame->deadline_ns == 0 || latest < frame->deadline_ns))
         frame->deadline_ns = latest;
@@ -143,40 +160,86 @@ void frame_expire(void)
         sandbox_hook(running->sandbox);
 }
 
+/* Give the running script, and those of its callers whose time is up as well, their time once more. */
+static bool extend(void)
+{
+    struct frame *f = running;
+    uint64_t now = clock_mono_ns();
+    if (!f || !f->sandbox || f->sandbox->kill != KILL_NONE || f->deadline_ns == 0 || now < f->deadline_ns)
+        return false;
+    uint64_t more = (uint64_t)f->limit_ms * 1000000;
+    for (const struct frame *outer = f; outer; outer = outer->outer) {
+        bool expired = outer->deadline_ns != 0 && now >= outer->deadline_ns;
+        if (expired && outer->extended)
+            return false;
+        if (!expired && outer->deadline_ns != 0 && outer->deadline_ns < f->deadline_ns + more)
+            more = outer->deadline_ns - f->deadline_ns;
+    }
+    for (struct frame *outer = f; outer; outer = outer->outer)
+        if (outer->deadline_ns != 0 && now >= outer->deadline_ns) {
+            outer->deadline_ns += more;
+            outer->extended = true;
+        }
+    atomic_store(&f->watch->deadline_ns, f->deadline_ns);
+    return true;
+}
+
 static void on_signal(int number)
 {
     (void)number;
     int before = errno;
-    frame_expire();
+    const struct frame *f = running;
+    if (!f || !atomic_exchange(&f->watch->offer, false) || !extend())
+        frame_expire();
     errno = before;
 }
 
 /* -- the watchdog's side -- */
 
-/* A C function of Lua that nothing can interrupt. SQLite makes the crash safe, and the next start begins without what
- * was lost. */
-static void give_up(struct watch *w)
+static void give_up(const struct watch *w)
 {
     const char *plugin = atomic_load_explicit(&w->plugin, memory_order_relaxed);
     const char *command = atomic_load_explicit(&w->command, memory_order_relaxed);
+    quarantine_note(plugin, command, "it went on after its deadline and could not be stopped");
     log_error("watchdog",
               "plugin %s, command %s: still running %d ms after its deadline and can't be stopped; ending the process",
               plugin ? plugin : "?", command ? command : "?", w->grace_ms);
     abort();
 }
 
+/* Of the lane's thread; 0 when it has ended. */
+static uint64_t cpu_ns(struct watch *w)
+{
+    struct timespec t;
+    return clock_gettime(atomic_load(&w->clock), &t) == 0 ? (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec : 0;
+}
+
+static void meet(struct watch *w, uint64_t deadline, uint64_t now)
+{
+    w->seen_deadline = deadline;
+    w->seen_ns = now;
+    w->seen_cpu_ns = cpu_ns(w);
+    w->late_ticks = 0;
+}
+
+static bool starved(struct watch *w, uint64_t now)
+{
+    return w->seen_ns >= w->seen_deadline || cpu_ns(w) - w->seen_cpu_ns < (now - w->seen_ns) / 2;
+}
+
 static void act(struct watch *w, uint64_t deadline, uint64_t now)
 {
     /* Ticks are counted besides: a process that was stopped as a whole wakes up with every clock late. */
-    w->late_ticks = w->late_deadline == deadline ? w->late_ticks + 1 : 1;
-    w->late_deadline = deadline;
+    w->late_ticks++;
     bool not_touched = false;
     if (!atomic_compare_exchange_strong(&w->touching, &not_touched, true))
         return;
     if (atomic_load(&w->used) && atomic_load(&w->deadline_ns) == deadline) {
         if (w->late_ticks >= w->grace_ms / TICK_MS && now > deadline + (uint64_t)w->grace_ms * 1000000)
             give_up(w);
-        if (w->store)
+        if (w->late_ticks == 1 && starved(w, now))
+            atomic_store(&w->offer, true);
+        else if (w->store)
             store_interrupt(w->store);
         pthread_kill(w->thread, SIGURG);
     }
@@ -191,6 +254,8 @@ static bool look(void)
     for (int i = 0; i < PLACES; i++) {
         uint64_t deadline = atomic_load(&places[i].deadline_ns);
         busy = busy || deadline != 0;
+        if (deadline != 0 && deadline != places[i].seen_deadline)
+            meet(&places[i], deadline, now);
         if (deadline != 0 && now >= deadline)
             act(&places[i], deadline, now);
     }

@@ -8,16 +8,25 @@
 
 struct sandbox;
 
+struct watch; /* one lane's place at the watchdog: static, never freed */
+
 /* One running command of a lane, on the lane's stack; `outer` is the one that called it. */
 struct frame {
-    uint64_t deadline_ns; /* clock_mono_ns; 0: none */
-    int limit_ms;         /* the time it was given, for the message */
+    uint64_t started_ns;  /* clock_mono_ns */
+    uint64_t deadline_ns; /* clock_mono_ns; 0: none. Moves once, see watchdog.c */
+    int limit_ms;         /* the time it was given */
     const char *plugin, *command;
     struct sandbox *sandbox; /* whose Lua runs; NULL: native */
     struct frame *outer;
+    struct watch *watch;
+    bool extended;
 };
 
-struct watch; /* one lane's place at the watchdog: static, never freed */
+/* The deadline with what an overloaded machine may add: what lies behind it can't belong to the command. */
+static inline uint64_t frame_latest(const struct frame *f)
+{
+    return f->deadline_ns + (f->deadline_ns && f->sandbox && !f->extended ? (uint64_t)f->limit_ms * 1000000 : 0);
+}
 
 /* Take a place for the calling thread. `store` (may be NULL) is interrupted when a deadline passes; a command that goes
  * on for `grace_ms` after its deadline ends the process. NULL when all 64 places are taken. */
