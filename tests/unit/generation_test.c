@@ -235,6 +235,33 @@ static void parsed_request_is_looked_up_again(void **state)
     }
 }
 
+/* The reader has begun with the old code and has not looked at the data when the switch is committed. */
+static void overtaken_reader_begins_again(void **state)
+{
+    struct world *w = *state;
+    for (int n = 2; n < 8; n++) {
+        char line[40];
+        snprintf(line, sizeof(line), "t.stage %d", n);
+        done(w, line);
+        struct run *reads = add(w, NULL, w->admin, "t.nap 40");
+        add(w, reads, w->admin, "flip.read");
+        add(w, reads, w->admin, "flip.read");
+        snprintf(line, sizeof(line), "t.activate %d", n);
+        struct run *change = add(w, NULL, w->admin, line);
+        submit(w, reads);
+        submit(w, change);
+        for (int i = 0; i < 2; i++) {
+            struct run *run = take(w);
+            expect_fine(reply_at(run, 0));
+            if (run == reads)
+                assert_int_equal(flip_state(reply_at(run, 1)).generation, flip_state(reply_at(run, 2)).generation);
+            run_free(run);
+        }
+        renew(w);
+        expect_generation(w, n);
+    }
+}
+
 /* -- every outcome of a commit -- */
 
 static bool is_fine(struct slice reply)
@@ -621,6 +648,7 @@ int main(void)
         FLIP_TEST(switch_survives_a_lost_batch),
         FLIP_TEST(repeated_switch_is_answered_from_the_first),
         FLIP_TEST(parsed_request_is_looked_up_again),
+        FLIP_TEST(overtaken_reader_begins_again),
         FLIP_TEST(switch_is_repeated_after_retry),
         FLIP_TEST(switch_is_found_after_an_unknown_commit),
         FLIP_TEST(switch_is_repeated_after_a_commit_that_was_lost),
