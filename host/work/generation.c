@@ -37,6 +37,7 @@ struct generation {
     struct runtime *writer, *slow;
     struct runtime **readers;
     int nreaders;
+    struct generation *next; /* of a lane's spent ones */
 };
 
 /* -- life -- */
@@ -81,6 +82,15 @@ void lanes_offer(struct lanes *l, struct generation *g)
 
 /* -- the writer -- */
 
+/* Freed when the replies are on their way: a generation is many Lua states. */
+static void spend(struct lane *writer, struct generation *g)
+{
+    if (!g)
+        return;
+    g->next = writer->spent;
+    writer->spent = g;
+}
+
 void generation_take_offer(struct lane *writer)
 {
     struct calls *c = &writer->calls;
@@ -88,7 +98,7 @@ void generation_take_offer(struct lane *writer)
     struct generation *fresh = atomic_exchange(&writer->lanes->offer, NULL);
     if (!fresh)
         return;
-    generation_free(c->offered);
+    spend(writer, c->offered);
     c->offered = fresh;
 }
 
@@ -149,8 +159,7 @@ static void go_over(struct lane *writer)
     registry_unref(atomic_exchange(&l->fresh, registry_ref(g->registry)));
     c->access_changed = true; /* roles and rights are about commands, and those are others now */
     count_more(&writer->counters.switches, 1);
-    log_info("work", "generation %lld runs", (long long)registry_generation(g->registry));
-    generation_free(g);
+    spend(writer, g);
 }
 
 void generation_commit_end(struct lane *writer, bool kept)
@@ -166,6 +175,11 @@ void lane_clean(struct lane *lane)
 {
     runtime_free(lane->retired);
     lane->retired = NULL;
+    while (lane->spent) {
+        struct generation *next = lane->spent->next;
+        generation_free(lane->spent);
+        lane->spent = next;
+    }
 }
 
 void lane_renew(struct lane *lane)

@@ -35,8 +35,13 @@ struct lane {
     struct calls calls;
     struct lane_counters counters;
     _Atomic(struct runtime *) next; /* of the generation that was switched to: the lane takes it before its next run */
-    struct runtime *retired;        /* has run its last; freed when the replies are on their way */
+    /* for lane_clean: */
+    struct runtime *retired;  /* has run its last */
+    struct generation *spent; /* the writer's: a list of those that were switched to, or not wanted any more */
 };
+
+/* While a slow command runs, lanes_stop may take its thread for lost; then it must touch nothing any more. */
+enum slow_state { SLOW_IDLE, SLOW_BUSY, SLOW_LEFT };
 
 struct lanes {
     struct lanes_options options;
@@ -54,6 +59,7 @@ struct lanes {
     _Atomic uint64_t epoch;             /* odd while a switch of generation is being committed, see generation.c */
     atomic_bool fenced;
     atomic_bool stopping, stopped;
+    _Atomic enum slow_state slow_state;
     bool abandoned; /* the slow lane did not end: nothing may be freed */
 };
 
@@ -79,7 +85,7 @@ int lane_read_begin(struct lane *lane, bool sure, uint64_t *epoch, struct err *e
 bool lane_overtaken(const struct lane *lane, uint64_t epoch);
 /* Take the runtime that waits for a lane that runs nothing, if there is one, and free what it ran before. */
 void lane_renew(struct lane *lane);
-/* Free what the lane has retired. */
+/* Free what the lane is done with: it takes some ms, so the replies go first. */
 void lane_clean(struct lane *lane);
 /* The writer, before a transaction: take what was offered. */
 void generation_take_offer(struct lane *writer);

@@ -256,6 +256,11 @@ static void join_slow(struct lanes *l)
     until.tv_sec += SLOW_END_S;
     if (!l->slow.started || pthread_timedjoin_np(l->slow.thread, NULL, &until) == 0)
         return;
+    enum slow_state busy = SLOW_BUSY;
+    if (!atomic_compare_exchange_strong(&l->slow_state, &busy, SLOW_LEFT)) {
+        pthread_join(l->slow.thread, NULL); /* it is about to end */
+        return;
+    }
     log_error("work", "a slow command did not end within %d s; it is left behind", SLOW_END_S);
     pthread_detach(l->slow.thread);
     l->abandoned = true;

@@ -4,6 +4,7 @@
 #include "work/words.h"
 
 #include <string.h>
+#include <unistd.h>
 
 /* The slow lane: for commands of the host that take minutes, such as trying out a package, and for what the host does by
  * itself now and then. Who asks is looked up in a short read; then no transaction is open while the command runs, so it
@@ -13,6 +14,17 @@
  * its own. That wait always ends: a lane answers every run that its mailbox took, when it is stopped too. */
 
 enum { TICK_MS = 1000 };
+
+/* A command that did not end in time when the lanes were stopped has been left behind, and what was the lanes' may be gone
+ * by now: the thread waits for the end of the process. */
+static void check_left(struct lanes *l)
+{
+    enum slow_state busy = SLOW_BUSY;
+    if (atomic_compare_exchange_strong(&l->slow_state, &busy, SLOW_IDLE))
+        return;
+    for (;;)
+        pause();
+}
 
 static const char stopping[] = "the server is stopping; send it again when it is back";
 
@@ -39,8 +51,11 @@ static void run_slow(struct lane *lane, struct run *run, int index)
     struct err err = {0};
     struct call call = calls_begin(run, index);
     int rv = ready(lane, run, index, &call, &err);
-    if (rv == 0)
+    if (rv == 0) {
+        atomic_store(&lane->lanes->slow_state, SLOW_BUSY);
         rv = calls_run(c, c->command, &call, &run->out, &err);
+        check_left(lane->lanes);
+    }
     store_read_end(c->store); /* if the command left one open */
     store_limits(c->store, 0, 0, 0);
     if (rv)
@@ -51,8 +66,11 @@ static void run_slow(struct lane *lane, struct run *run, int index)
 static void tick(struct lane *lane)
 {
     struct lanes *l = lane->lanes;
-    if (l->options.tick && !lanes_stopping(l))
-        l->options.tick(l, &lane->calls, l->options.tick_arg);
+    if (!l->options.tick || lanes_stopping(l))
+        return;
+    atomic_store(&l->slow_state, SLOW_BUSY);
+    l->options.tick(l, &lane->calls, l->options.tick_arg);
+    check_left(l);
 }
 
 static void work(struct lane *lane)
