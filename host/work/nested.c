@@ -8,9 +8,11 @@
  * user, within the same scope and the outer one's deadline. In the writer it has a savepoint of its own, so that a
  * caller that catches its refusal finds nothing of it.
  *
- * A plugin that lists another in `requires` vouches for its use: the user needs no grant for the inner command, and it
- * may name units elsewhere. For any other plugin the user must hold a grant that reaches the whole scope of the outer
- * call and every unit that is named; figure.get, which asks for the client, is no exception. */
+ * A plugin that lists another in `requires` and asked for its command (asks.commands, agreed to by whoever installed it)
+ * vouches for its use: the user needs no grant for the inner command, and it may name units elsewhere. So it is with
+ * pure commands of required plugins, which see nothing but their arguments. For anything else the user must hold a
+ * grant that reaches the whole scope of the outer call and every unit that is named; figure.get, which asks for the
+ * client, is no exception. */
 
 static int deeper(const struct call *call, struct call *inner, struct err *err)
 {
@@ -23,9 +25,37 @@ static int deeper(const struct call *call, struct call *inner, struct err *err)
     return 0;
 }
 
-static bool vouched(const struct calls *c, const struct call *call, const char *plugin)
+enum trust {
+    TRUST_NONE,
+    TRUST_NOT_ASKED, /* required, but not in asks.commands: the refusal says so */
+    TRUST_VOUCHED,
+};
+
+/* Does the calling plugin vouch for its use of `name`, a command or figure of `owner`? */
+static enum trust trust_in(const struct calls *c, const struct call *call, const char *owner, const char *name,
+                           const struct command *command)
 {
-    return strcmp(call->plugin, plugin) == 0 || registry_requires(c->registry, call->plugin, plugin);
+    if (strcmp(call->plugin, owner) == 0)
+        return TRUST_VOUCHED;
+    if (!registry_requires(c->registry, call->plugin, owner))
+        return TRUST_NONE;
+    if (command && command->pure)
+        return TRUST_VOUCHED;
+    const struct plugin *caller = registry_plugin(c->registry, slice_of(call->plugin));
+    for (const char *const *pattern = caller->asks.commands; pattern && *pattern; pattern++)
+        if (pattern_matches(*pattern, name, command && command->mode == MODE_WRITE))
+            return TRUST_VOUCHED;
+    return TRUST_NOT_ASKED;
+}
+
+/* Refused for want of a grant: say it if the plugin's manifest is the cause. */
+static int explain(const struct call *call, enum trust trust, const char *name, int rv, struct err *err)
+{
+    if (trust != TRUST_NOT_ASKED || (rv != ERR_NOPERM && rv != ERR_SCOPE))
+        return rv;
+    return err_rule(err, rv, "plugin.call_not_asked", NULL,
+                    "plugin %s did not ask for %s (asks.commands in its manifest), and no role of %s allows it here",
+                    call->plugin, name, call->user);
 }
 
 static int decide(const struct calls *c, struct question q, const struct unit_ref *units, int nunits, struct err *err)
@@ -134,11 +164,12 @@ int calls_invoke(struct call *call, struct slice name, const struct named_arg *a
         return err_rule(err, ERR_POLICY, "call.read_mode", NULL, "%s changes data, and %s only reads", command->name,
                         call->command);
     const struct question q = {.command = command};
-    const bool trusted = vouched(c, call, command->plugin);
+    const enum trust trust = trust_in(c, call, command->plugin, command->name, command);
+    const bool trusted = trust == TRUST_VOUCHED;
     struct call inner;
     int rv = deeper(call, &inner, err);
     if (rv == 0 && !trusted)
-        rv = check_permission(c, q, call->scope, call->scope, err);
+        rv = explain(call, trust, command->name, check_permission(c, q, call->scope, call->scope, err), err);
     if (rv)
         return rv;
     struct frame *f = &c->frames[inner.depth];
@@ -148,7 +179,8 @@ int calls_invoke(struct call *call, struct slice name, const struct named_arg *a
     f->bound.named_only = true;
     rv = args_bind(command->args, command->nargs, command->mode, f->words, nwords, &f->bound, err);
     if (rv == 0)
-        rv = check_units(c, command->args, command->nargs, f->bound.values, trusted ? NULL : &q, err);
+        rv = explain(call, trust, command->name,
+                     check_units(c, command->args, command->nargs, f->bound.values, trusted ? NULL : &q, err), err);
     if (rv)
         return rv;
     inner.write = command->mode == MODE_WRITE;
@@ -214,7 +246,8 @@ int calls_figure(struct call *call, struct slice name, const struct named_arg *a
                         (int)(name.len > 100 ? 100 : name.len), name.data);
     const struct question asked = {.command = registry_command(c->registry, SLICE("figure.get")),
                                    .figure = figure->name};
-    const bool trusted = vouched(c, call, figure->plugin);
+    const enum trust trust = trust_in(c, call, figure->plugin, figure->name, NULL);
+    const bool trusted = trust == TRUST_VOUCHED;
     struct call inner;
     struct figure_query q = {.scope = call->scope, .as_of_ms = call->now_ms};
     int rv = deeper(call, &inner, err);
@@ -223,7 +256,8 @@ int calls_figure(struct call *call, struct slice name, const struct named_arg *a
             rv = figure_take(c, &args[i], &q, err);
     }
     if (rv == 0 && !trusted)
-        rv = check_permission(c, asked, q.unit ? q.unit : q.scope, q.scope, err);
+        rv = explain(call, trust, figure->name, check_permission(c, asked, q.unit ? q.unit : q.scope, q.scope, err),
+                     err);
     if (rv)
         return rv;
     struct frame *f = &c->frames[inner.depth];
@@ -233,7 +267,8 @@ int calls_figure(struct call *call, struct slice name, const struct named_arg *a
     f->bound.named_only = true;
     rv = args_bind(figure->args, figure->nargs, MODE_READ, f->words, nwords, &f->bound, err);
     if (rv == 0)
-        rv = check_units(c, figure->args, figure->nargs, f->bound.values, trusted ? NULL : &asked, err);
+        rv = explain(call, trust, figure->name,
+                     check_units(c, figure->args, figure->nargs, f->bound.values, trusted ? NULL : &asked, err), err);
     if (rv)
         return rv;
     inner.write = false;

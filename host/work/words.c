@@ -88,6 +88,8 @@ static const struct text words[] = {
     {"calls between plugins nest at most %d deep", "插件之间的调用至多 %d 层"},
     {"there is no command %s", "没有命令 %s"},
     {"there is no figure %s; figure.list shows them", "没有指标 %s；可用 figure.list 查看"},
+    {"plugin %s did not ask for %s (asks.commands in its manifest), and no role of %s allows it here",
+     "插件 %s 没有申请使用 %s（清单中的 asks.commands），而 %s 在此也没有允许它的角色"},
     {"%s changes data, and %s only reads", "%s 会更改数据，而 %s 是读命令"},
     {"%s ended the transaction it was part of", "%s 结束了它所在的事务"},
     {"the transaction was lost before it could be committed", "事务在提交之前已丢失"},

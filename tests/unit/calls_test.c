@@ -135,7 +135,7 @@ static void figures_are_computed_within_the_scope(void **state)
     expect_refusal(w, "figure.get beta.rows params=[1]", ERR_ARG, "figure.params");
     expect_refusal(w, "figure.get beta.rows params={\"scope\":\"YL\"}", ERR_ARG, "figure.params");
     expect_refusal(w, "figure.get beta.rows scope=NIX params={\"text\":\"f\"}", ERR_NOTFOUND, "unit.unknown");
-    expect(w, "figure.list lang=en", "*3 %4 $4 name $9 beta.rows $4 unit $4 rows ");
+    expect(w, "figure.list lang=en", "*4 %4 $4 name $9 beta.rows $4 unit $4 rows ");
 }
 
 static void only_a_plugin_with_units_changes_the_tree(void **state)
@@ -231,6 +231,34 @@ static void scope_confines_units_and_lists(void **state)
     identity_unref(wang);
 }
 
+/* A required plugin's commands are used on trust only as far as the manifest asked for them; beyond, the user's own
+ * grants decide, and the refusal names the manifest. */
+static void what_was_not_asked_for_needs_a_grant(void **state)
+{
+    struct world *w = *state;
+    must(w, "tree.set YL");
+    must(w, "role.define asker [\"alpha.*\"]");
+    must(w, "user.add wang");
+    must(w, "user.password wang password=correct-horse");
+    must(w, "role.grant wang asker");
+    struct identity *wang = sign_in(w, "wang", "correct-horse");
+    expect_as(w, wang, "alpha.figure x", 0, NULL);
+    expect_as(w, wang, "alpha.unasked", ERR_NOPERM, "plugin.call_not_asked");
+    expect_as(w, wang, "alpha.unasked_figure", ERR_NOPERM, "plugin.call_not_asked");
+    struct run *run = ask_as(w, wang, "alpha.unasked lang=zh-CN");
+    struct slice reply = reply_at(run, 0);
+    assert_non_null(memmem(reply.data, reply.len, "插件 alpha 没有申请使用 beta.count", 36));
+    run_free(run);
+    must(w, "role.define counter [\"beta.count\",\"read:beta.total\"]");
+    must(w, "role.grant wang counter");
+    expect_as(w, wang, "alpha.unasked", 0, NULL);
+    expect_as(w, wang, "alpha.unasked_figure", 0, NULL);
+    must(w, "role.revoke wang counter");
+    must(w, "role.grant wang counter unit=YL");
+    expect_as(w, wang, "alpha.unasked", ERR_SCOPE, "plugin.call_not_asked");
+    identity_unref(wang);
+}
+
 static void a_unit_role_does_not_reach_the_server(void **state)
 {
     struct world *w = *state;
@@ -283,6 +311,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(only_a_plugin_with_units_changes_the_tree, set_up_plugins, tear_down),
         cmocka_unit_test_setup_teardown(events_are_stored, set_up_plugins, tear_down),
         cmocka_unit_test_setup_teardown(scope_confines_units_and_lists, set_up_plugins, tear_down),
+        cmocka_unit_test_setup_teardown(what_was_not_asked_for_needs_a_grant, set_up_plugins, tear_down),
         cmocka_unit_test_setup_teardown(a_unit_role_does_not_reach_the_server, set_up_plugins, tear_down),
         cmocka_unit_test_setup_teardown(why_tells_what_would_help, set_up_plugins, tear_down),
     };
