@@ -419,8 +419,11 @@ int runtime_run(struct runtime *rt, const struct command *command, struct call *
 {
     struct frame frame;
     int rv = rt->limits.suspend ? tally_suspended((const struct declared_command *)(const void *)command, err) : 0;
-    if (rv != 0)
+    if (rv != 0) {
+        if (err)
+            texts_localise(call->lang, err);
         return rv;
+    }
     if (command->native) {
         begin(call, &frame, command, command->plugin, command->name, timeout_ms);
         return run_native(rt, command, call, args, &frame, out, err);
