@@ -52,6 +52,8 @@ static const struct text texts[] = {
     {"%s: JSON nested deeper than %d", "%s：JSON 嵌套超过 %d 层"},
     {"%s: not JSON: %s", "%s：不是 JSON：%s"},
     {"%s: not a JSON array", "%s：不是 JSON 数组"},
+    {"plugin %s, command %s: not run, for its limits stopped it %d times within %d minutes; it may run again in %d s, or once its plugin is replaced",
+     "插件 %s 的命令 %s 未执行：它已 %d 次在 %d 分钟内因超限被中止；%d 秒后可再执行，或在更换该插件之后执行"},
 };
 
 const char *texts_chinese(const char *english)
