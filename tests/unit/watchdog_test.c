@@ -126,6 +126,80 @@ static void the_watchdog_wakes_up(void **state)
     }
 }
 
+/* -- a machine with too much to do -- */
+
+struct sleeper {
+    int ms;        /* to sleep, which is how a thread without a CPU looks */
+    bool spinning; /* instead of sleeping */
+};
+
+/* [-0, +0, v] */
+static int sleep_in_lua(lua_State *L)
+{
+    const struct sleeper *s = lua_touserdata(L, 1);
+    uint64_t end = clock_mono_ns() + (uint64_t)s->ms * 1000000;
+    while (clock_mono_ns() < end) {
+        if (!s->spinning)
+            usleep(5000);
+        sandbox_poll(L);
+    }
+    return 0;
+}
+
+/* Sleep inside a state under a limit; how often it was extended. */
+static int run_asleep(int limit_ms, struct sleeper s, int *rv)
+{
+    static const struct sandbox_options options = {.plugin = "demo"};
+    struct sandbox *sb = sandbox_new(&options);
+    struct watch *w = watch_enter(NULL, 20000);
+    struct frame frame = {.deadline_ns = clock_mono_ns() + (uint64_t)limit_ms * 1000000,
+                          .limit_ms = limit_ms,
+                          .plugin = "demo",
+                          .command = "demo.sleep"};
+    struct err err = {0};
+    assert_int_equal(watchdog_start(&err), 0);
+    *rv = sandbox_run(sb, w, &frame, sleep_in_lua, &s, &err);
+    watchdog_stop();
+    watch_leave(w);
+    sandbox_free(sb);
+    return frame.extended;
+}
+
+/* A script that got hardly any CPU gets its limit once more, and not twice. */
+static void a_starved_script_gets_its_time_once_more(void **state)
+{
+    (void)state;
+    int rv;
+    assert_true(run_asleep(1000, (struct sleeper){.ms = 1300}, &rv));
+    assert_int_equal(rv, 0);
+    assert_true(run_asleep(200, (struct sleeper){.ms = 20000}, &rv));
+    assert_int_equal(rv, ERR_TIMEOUT);
+    run_asleep(200, (struct sleeper){.ms = 20000, .spinning = true}, &rv);
+    assert_int_equal(rv, ERR_TIMEOUT);
+}
+
+/* The caller's time is the end of it: an inner frame is not extended beyond an outer one that still has time. */
+static void an_extension_ends_with_the_callers_time(void **state)
+{
+    (void)state;
+    static const struct sandbox_options options = {.plugin = "demo"};
+    struct sandbox *sb = sandbox_new(&options);
+    struct watch *w = watch_enter(NULL, 20000);
+    struct frame outer = {.deadline_ns = clock_mono_ns() + (uint64_t)400 * 1000000, .limit_ms = 400, .plugin = "demo"};
+    struct frame inner = {.deadline_ns = clock_mono_ns() + (uint64_t)200 * 1000000, .limit_ms = 5000, .plugin = "demo"};
+    struct sleeper s = {.ms = 20000};
+    struct err err = {0};
+    assert_int_equal(watchdog_start(&err), 0);
+    frame_enter(w, &outer);
+    assert_int_equal(sandbox_run(sb, w, &inner, sleep_in_lua, &s, &err), ERR_TIMEOUT);
+    assert_true(inner.extended);
+    assert_true(inner.deadline_ns <= outer.deadline_ns);
+    frame_leave(w, &outer);
+    watchdog_stop();
+    watch_leave(w);
+    sandbox_free(sb);
+}
+
 /* An instruction that goes on for ever: the process ends itself, so that it can be started anew. */
 static void what_cannot_be_stopped_ends_the_process(void **state)
 {
@@ -156,6 +230,8 @@ int main(void)
         TEST(lanes_are_stopped_apart),
         TEST(a_stop_around_the_return_hits_nothing_else),
         TEST(the_watchdog_wakes_up),
+        TEST(a_starved_script_gets_its_time_once_more),
+        TEST(an_extension_ends_with_the_callers_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
