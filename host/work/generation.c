@@ -11,12 +11,12 @@
  *   slow lane   lanes_prepare: the states of every lane ── lanes_offer ──► l->offer
  *   writer      takes the offer before each transaction; a command in it applies the migrations and calls call_switch;
  *               the batch ends behind it:  epoch odd ─► COMMIT ─► hand out the runtimes ─► epoch even ─► replies leave
- *   readers,    take lane->next before a run, so each goes over by itself; what they ran is freed when their replies
- *   slow lane   are on their way
+ *   readers,    take lane->next before a run, or within a second when nothing comes, so each goes over by itself
+ *   slow lane   … and frees what the others have run until then
  *   loop        lanes_registry, after lanes_take: the writer put it there before it gave the replies back
  *
  * Every pointer has one owner, and moves by an atomic exchange; nobody locks, and nobody waits for a lane. What was
- * not taken in time comes back from the exchange to whoever puts the next one, who frees it: it has never run.
+ * not taken in time comes back from the exchange to whoever puts the next one: it has never run.
  *
  * A reader must not run the code of one generation on the data of another. SQLite takes a snapshot at the first
  * statement of a read, so it cannot be told beforehand which side of the commit it will be. Hence the epoch: it is read
@@ -37,7 +37,7 @@ struct generation {
     struct runtime *writer, *slow;
     struct runtime **readers;
     int nreaders;
-    struct generation *next; /* of a lane's spent ones */
+    struct generation *next; /* in lanes.spent */
 };
 
 /* -- life -- */
@@ -53,6 +53,26 @@ void generation_free(struct generation *g)
     free(g->readers);
     registry_unref(g->registry);
     free(g);
+}
+
+/* No lane waits for many Lua states to be freed, or for a plugin's process to end. */
+static void spend(struct lanes *l, struct generation *g)
+{
+    if (!g)
+        return;
+    g->next = atomic_load(&l->spent);
+    while (!atomic_compare_exchange_weak(&l->spent, &g->next, g))
+        ;
+}
+
+void generation_sweep(struct lanes *l)
+{
+    struct generation *g = atomic_exchange(&l->spent, NULL);
+    while (g) {
+        struct generation *next = g->next;
+        generation_free(g);
+        g = next;
+    }
 }
 
 int lanes_prepare(struct lanes *l, struct registry *registry, struct generation **out, struct err *err)
@@ -82,15 +102,6 @@ void lanes_offer(struct lanes *l, struct generation *g)
 
 /* -- the writer -- */
 
-/* Freed when the replies are on their way: a generation is many Lua states. */
-static void spend(struct lane *writer, struct generation *g)
-{
-    if (!g)
-        return;
-    g->next = writer->spent;
-    writer->spent = g;
-}
-
 void generation_take_offer(struct lane *writer)
 {
     struct calls *c = &writer->calls;
@@ -98,7 +109,7 @@ void generation_take_offer(struct lane *writer)
     struct generation *fresh = atomic_exchange(&writer->lanes->offer, NULL);
     if (!fresh)
         return;
-    spend(writer, c->offered);
+    spend(writer->lanes, c->offered);
     c->offered = fresh;
 }
 
@@ -131,11 +142,12 @@ static void hand_out(struct lane *lane, struct runtime **rt)
 static void enter(struct lane *lane, struct runtime *rt)
 {
     struct calls *c = &lane->calls;
+    struct generation *old = mem_zalloc(sizeof(*old));
     runtime_succeed(rt, c->runtime);
-    runtime_free(lane->retired);
-    lane->retired = c->runtime;
+    old->writer = c->runtime;
     c->runtime = rt;
     c->registry = runtime_registry(rt);
+    spend(lane->lanes, old);
 }
 
 void generation_commit_begin(struct lane *writer)
@@ -159,7 +171,7 @@ static void go_over(struct lane *writer)
     registry_unref(atomic_exchange(&l->fresh, registry_ref(g->registry)));
     c->access_changed = true; /* roles and rights are about commands, and those are others now */
     count_more(&writer->counters.switches, 1);
-    spend(writer, g);
+    spend(writer->lanes, g);
 }
 
 void generation_commit_end(struct lane *writer, bool kept)
@@ -170,17 +182,6 @@ void generation_commit_end(struct lane *writer, bool kept)
 }
 
 /* -- readers and the slow lane -- */
-
-void lane_clean(struct lane *lane)
-{
-    runtime_free(lane->retired);
-    lane->retired = NULL;
-    while (lane->spent) {
-        struct generation *next = lane->spent->next;
-        generation_free(lane->spent);
-        lane->spent = next;
-    }
-}
 
 void lane_renew(struct lane *lane)
 {

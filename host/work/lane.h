@@ -35,9 +35,6 @@ struct lane {
     struct calls calls;
     struct lane_counters counters;
     _Atomic(struct runtime *) next; /* of the generation that was switched to: the lane takes it before its next run */
-    /* for lane_clean: */
-    struct runtime *retired;  /* has run its last */
-    struct generation *spent; /* the writer's: a list of those that were switched to, or not wanted any more */
 };
 
 /* While a slow command runs, lanes_stop may take its thread for lost; then it must touch nothing any more. */
@@ -56,6 +53,7 @@ struct lanes {
     struct run *held;                   /* the loop's: taken by lanes_wait, not yet given out */
     int outstanding, max_outstanding;   /* runs put and not taken back: the loop's own count */
     _Atomic(struct generation *) offer; /* slow lane → writer */
+    _Atomic(struct generation *) spent; /* a list, any lane → slow lane, which frees them: it takes some ms */
     _Atomic uint64_t epoch;             /* odd while a switch of generation is being committed, see generation.c */
     atomic_bool fenced;
     atomic_bool stopping, stopped;
@@ -83,14 +81,14 @@ struct lane *lanes_reader(struct lanes *l);
 int lane_read_begin(struct lane *lane, bool sure, uint64_t *epoch, struct err *err);
 /* Did a switch come in between, so that the snapshot may be of another generation than the code? */
 bool lane_overtaken(const struct lane *lane, uint64_t epoch);
-/* Take the runtime that waits for a lane that runs nothing, if there is one, and free what it ran before. */
+/* Take the runtime that waits for a lane that runs nothing, if there is one. */
 void lane_renew(struct lane *lane);
-/* Free what the lane is done with: it takes some ms, so the replies go first. */
-void lane_clean(struct lane *lane);
 /* The writer, before a transaction: take what was offered. */
 void generation_take_offer(struct lane *writer);
 /* The writer, around the commit of a batch that holds a switch: readers wait in between. */
 void generation_commit_begin(struct lane *writer);
 void generation_commit_end(struct lane *writer, bool kept);
+/* Free what the lanes are done with. The slow lane; any thread when all have ended. */
+void generation_sweep(struct lanes *l);
 
 #endif

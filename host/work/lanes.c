@@ -88,7 +88,6 @@ int lane_open(struct lane *lane, enum store_role role, struct err *err)
 
 void lane_close(struct lane *lane)
 {
-    lane_clean(lane);
     runtime_free(lane->calls.runtime);
     runtime_free(atomic_exchange(&lane->next, NULL));
     generation_free(lane->calls.offered);
@@ -316,6 +315,7 @@ void lanes_free(struct lanes *l)
     mailbox_free(l->done);
     mailbox_free(l->answers);
     generation_free(atomic_load(&l->offer));
+    generation_sweep(l);
     registry_unref(l->registry);
     registry_unref(atomic_load(&l->fresh));
     free(l->readers);

@@ -98,7 +98,6 @@ static void work(struct lane *lane)
         if (taken == 0) {
             /* So that a lane that has nothing to do does not keep an old generation alive. */
             lane_renew(lane);
-            lane_clean(lane);
             continue;
         }
         struct run *run = item;
@@ -109,7 +108,6 @@ static void work(struct lane *lane)
             sign_in(lane, run);
         atomic_store(&lane->busy, false);
         lane_give_back(lane, &run, 1);
-        lane_clean(lane);
     }
 }
 

@@ -90,7 +90,7 @@ static void work(struct lane *lane)
             tick(lane);
             next = clock_mono_ns() + (uint64_t)TICK_MS * 1000000;
         }
-        lane_clean(lane);
+        generation_sweep(lane->lanes);
     }
 }
 

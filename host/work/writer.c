@@ -129,7 +129,6 @@ static void run_batch(struct writer *w)
     batch_settle(&w->batch);
     publish_stats(w);
     give_back_finished(w);
-    lane_clean(w->lane);
     note_fenced(w);
 }
 
