@@ -98,7 +98,7 @@ static int str_find(lua_State *L)
     bool plain = lua_toboolean(L, 4) || is_plain(q.pattern);
     if (plain) {
         found = find_plain(L, (struct slice){q.text.data + q.init, q.text.len - q.init}, q.pattern);
-        end = found + (found ? q.pattern.len : 0);
+        end = found ? found + q.pattern.len : NULL;
     } else {
         found = search_from(L, &q, &p, &end);
     }
