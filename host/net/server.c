@@ -371,6 +371,11 @@ int server_reload(struct server *s, const struct tls_files *files, const struct 
     return 0;
 }
 
+bool server_fenced(const struct server *s)
+{
+    return lanes_fenced(s->lanes);
+}
+
 void server_free(struct server *s)
 {
     if (!s)

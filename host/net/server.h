@@ -47,6 +47,8 @@ int server_port(const struct server *s);
 int server_reload(struct server *s, const struct tls_files *files, const struct server_limits *limits, struct err *err);
 /* Stop accepting, let runs finish, say goodbye, close; uv_run returns when all is closed. */
 void server_drain(struct server *s);
+/* Did it stop by itself, because nothing could be written any more? Whoever started it should start it again. */
+bool server_fenced(const struct server *s);
 void server_free(struct server *s); /* after uv_run has returned */
 
 #endif
