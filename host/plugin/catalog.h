@@ -36,6 +36,7 @@ struct package {
     bool trusted;           /* see struct plugin_place; set before the manifest is read */
     const char *native_dir; /* where NAME.so is, if not in the folder; or NULL */
     const char *object;     /* path of NAME.so, or NULL */
+    const struct registry *registry; /* that it belongs to */
 };
 
 struct declared_command {

@@ -45,6 +45,21 @@ static const char *wrong(const struct package *p, const struct muster_command *c
     return NULL;
 }
 
+/* For Lua a pure command is a function, and a noun a table: a name can't be both. */
+static bool is_both(const struct registry *r, const struct package *p, const struct command *c)
+{
+    const size_t n = strlen(c->name);
+    for (int i = 0; i < r->commands.count; i++) {
+        const struct declared_command *d = r->commands.items[i];
+        const char *name = d->command.name;
+        const size_t m = strlen(name), shorter = m < n ? m : n;
+        if (d->package == p && d->command.pure && m != n && memcmp(name, c->name, shorter) == 0 &&
+            (m < n ? c->name : name)[shorter] == '.')
+            return true;
+    }
+    return false;
+}
+
 static const char *keep(struct registry *r, const char *text)
 {
     return text ? arena_text(&r->arena, slice_of(text)) : NULL;
@@ -88,6 +103,8 @@ static int add(struct registry *r, struct package *p, const struct muster_comman
     out->mode = c->mode == MUSTER_WRITE ? MODE_WRITE : MODE_READ;
     out->pure = c->flags & MUSTER_PURE;
     int rv = parse(r, p, c, out, err);
+    if (rv == 0 && out->pure && is_both(r, p, out))
+        rv = refuse(p, "native.command", c->name, "a pure command's name can't begin another one's", err);
     if (rv != 0)
         return rv;
     out->returns_text = keep(r, c->returns);

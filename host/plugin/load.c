@@ -1,6 +1,7 @@
 #include "plugin/load.h"
 
 #include "base/clock.h"
+#include "plugin/kit.h"
 #include "plugin/native.h"
 #include "script/binding.h"
 #include "script/copy.h"
@@ -165,7 +166,8 @@ static int run(struct registry *r, struct package *p, const char *file, struct s
                struct err *err)
 {
     struct loading l = {.registry = r, .package = p, .file = file, .source = source};
-    struct sandbox_options options = {.plugin = p->plugin.name, .find = package_find, .arg = p};
+    struct sandbox_options options = {
+        .plugin = p->plugin.name, .find = package_find, .push_module = kit_push, .arg = p};
     struct frame frame = {.deadline_ns = clock_mono_ns() + (uint64_t)LOAD_MS * 1000000,
                           .limit_ms = LOAD_MS,
                           .plugin = p->plugin.name,
@@ -182,6 +184,7 @@ static int run(struct registry *r, struct package *p, const char *file, struct s
 
 int load_manifest(struct registry *r, struct package *p, struct slice manifest, struct err *err)
 {
+    p->registry = r;
     return run(r, p, "manifest.lua", manifest, take_manifest, err);
 }
 

@@ -678,7 +678,7 @@ int native_call(struct call *call, const struct value *args, struct reply *reply
     const size_t before = reply->out->len;
     int rv = conclude(&m, own->run(&native_host, &m, values), err);
     end(&m);
-    if (rv == 0 && reply->code == 0 && reply->depth == 0)
+    if (rv == 0 && reply->code == 0 && reply->depth == 0 && reply->out->len > before) /* else it is refused anyway */
         rv = shape_fits(c->returns, (struct slice){reply->out->data + before, reply->out->len - before}, err);
     return rv;
 }

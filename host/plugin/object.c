@@ -116,7 +116,7 @@ int object_check(const char *path, struct err *err)
     int rv = 0;
     if (ferror(f))
         rv = err_rule(err, ERR_ARG, "native.file", NULL, "%s: %s", path, strerror(errno));
-    else if (n < sizeof(header) && (n < EI_NIDENT || memcmp(header.e_ident, ELFMAG, SELFMAG) == 0))
+    else if (n < sizeof(header) && memcmp(header.e_ident, ELFMAG, SELFMAG) == 0)
         rv = err_rule(err, ERR_ARG, "native.elf", NULL, "%s: the file is cut off after %zu bytes", path, n);
     if (rv == 0)
         rv = check_header(path, &header, err);

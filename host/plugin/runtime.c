@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "plugin/catalog.h"
+#include "plugin/kit.h"
 #include "plugin/output.h"
 #include "plugin/tally.h"
 #include "plugin/texts.h"
@@ -108,6 +109,7 @@ static int build_state(struct runtime *rt, struct state *state, struct err *err)
         .plugin = p->plugin.name,
         .soft_bytes = p->plugin.asks.memory_mib > 0 ? (size_t)p->plugin.asks.memory_mib << 20 : rt->limits.soft_bytes,
         .find = package_find,
+        .push_module = kit_push,
         .arg = (void *)(uintptr_t)p,
     };
     struct frame frame = {
@@ -419,11 +421,8 @@ int runtime_run(struct runtime *rt, const struct command *command, struct call *
 {
     struct frame frame;
     int rv = rt->limits.suspend ? tally_suspended((const struct declared_command *)(const void *)command, err) : 0;
-    if (rv != 0) {
-        if (err)
-            texts_localise(call->lang, err);
+    if (rv != 0)
         return rv;
-    }
     if (command->native) {
         begin(call, &frame, command, command->plugin, command->name, timeout_ms);
         return run_native(rt, command, call, args, &frame, out, err);

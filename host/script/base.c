@@ -208,15 +208,20 @@ static int base_require(lua_State *L)
         return 1;
     }
     struct slice source = sb->options.find ? sb->options.find(sb->options.arg, name) : (struct slice){NULL, 0};
-    if (!source.data)
-        return luaL_error(L, "require: no module %s; a plugin has its own (%s.…) and the library's (muster.…)", name,
-                          sb->options.plugin);
-    lua_pushvalue(L, 1);
-    lua_pushboolean(L, false);
-    lua_rawset(L, lua_upvalueindex(1));
-    sandbox_compile(L, source, push_chunk(L, name));
-    lua_pushvalue(L, 1);
-    lua_call(L, 1, 1);
+    const bool pushed = !source.data && sb->options.push_module && sb->options.push_module(L, sb->options.arg, name);
+    if (!source.data && !pushed)
+        return luaL_error(L,
+                          "require: no module %s; a plugin has its own (%s.…), the library's (muster.…), and plugins "
+                          "that it requires and that have pure commands in C",
+                          name, sb->options.plugin);
+    if (!pushed) {
+        lua_pushvalue(L, 1);
+        lua_pushboolean(L, false);
+        lua_rawset(L, lua_upvalueindex(1));
+        sandbox_compile(L, source, push_chunk(L, name));
+        lua_pushvalue(L, 1);
+        lua_call(L, 1, 1);
+    }
     if (lua_isnil(L, -1)) {
         lua_pop(L, 1);
         lua_pushboolean(L, true);

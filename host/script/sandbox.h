@@ -20,6 +20,9 @@ struct sandbox_options {
     size_t string_bytes; /* of one string; 0: 16 MiB */
     /* The source of a module ("fund.gifts"), or an empty slice with data NULL. */
     struct slice (*find)(void *arg, const char *module);
+    /* Push what require gives for a name without source, and return true; or false. NULL: there is nothing of the kind.
+     * [-0, +0|1, e] */
+    bool (*push_module)(lua_State *L, void *arg, const char *name);
     void *arg;
 };
 

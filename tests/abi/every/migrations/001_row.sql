@@ -1,0 +1,1 @@
+CREATE TABLE every_row (id INTEGER PRIMARY KEY, text TEXT, bytes BLOB, real REAL, absent TEXT) STRICT;
