@@ -96,7 +96,7 @@ static void each_is_applied_once_and_in_order(void **state)
 static void host_has_all_its_tables(void **state)
 {
     struct place *p = *state;
-    assert_int_equal(migrate_host(p->s, &p->err), 1);
+    assert_true(migrate_host(p->s, &p->err) > 0);
     assert_int_equal(migrate_host(p->s, &p->err), 0);
     assert_int_equal(
         number(
@@ -194,7 +194,7 @@ static void plugin_stays_inside_its_own_names(void **state)
         {"INSERT OR ROLLBACK INTO notes_note(text) VALUES('x')", "sql.insert_or"},
     };
     struct place *p = *state;
-    assert_int_equal(migrate_host(p->s, &p->err), 1);
+    assert_true(migrate_host(p->s, &p->err) > 0);
     const int64_t before = objects(p);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         const struct migration list[] = {step(1, first), step(2, rows[i].sql)};

@@ -45,7 +45,7 @@ static inline void open_place(struct place *p, bool unsafe)
     assert_non_null(mkdtemp(p->folder));
     snprintf(p->path, sizeof(p->path), "%s/muster.db", p->folder);
     p->s = open_role(p, STORE_WRITER, unsafe);
-    assert_int_equal(migrate_host(p->s, &p->err), 1);
+    assert_true(migrate_host(p->s, &p->err) > 0);
     assert_int_equal(migrate(p->s, "notes", list, 1, &p->err), 1);
 }
 
