@@ -50,7 +50,7 @@ foreach(file ${NET_SCRIPTS})
   muster_test(net.${name} 180 ${WITH_SERVER} ${MUSTER_BIN} ${MUSTER_BIN} play ${file})
 endforeach()
 
-foreach(kind cli scenario fault clients lint)
+foreach(kind cli abi scenario fault clients lint)
   file(GLOB SCRIPTS CONFIGURE_DEPENDS tests/${kind}/*.sh)
   foreach(file ${SCRIPTS})
     get_filename_component(name ${file} NAME_WE)
