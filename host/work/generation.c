@@ -25,6 +25,7 @@
  * snapshot was of the generation that ran. Otherwise the replies are thrown away and the run is done again, which is
  * sound because reads have no effects. The second time the snapshot is forced, by reading something, before the
  * epoch is looked at again: then nothing that comes later can overtake the run, and it is not done a third time.
+ * While a generation is offered that is done at once, so that no plugin is seen to fail on data that is not its own.
  * A reader that finds the epoch odd waits for the end of that commit, usually one fsync.
  *
  * A commit of which it cannot be found out whether it happened leaves the epoch odd and the lanes fenced: then nobody
@@ -97,6 +98,7 @@ int lanes_prepare(struct lanes *l, struct registry *registry, struct generation 
 
 void lanes_offer(struct lanes *l, struct generation *g)
 {
+    atomic_store(&l->offered, true);
     generation_free(atomic_exchange(&l->offer, g)); /* one that the writer has not seen */
 }
 
@@ -171,6 +173,7 @@ static void go_over(struct lane *writer)
     registry_unref(atomic_exchange(&l->fresh, registry_ref(g->registry)));
     c->access_changed = true; /* roles and rights are about commands, and those are others now */
     count_more(&writer->counters.switches, 1);
+    atomic_store(&l->offered, atomic_load(&l->offer) != NULL);
     spend(writer->lanes, g);
 }
 

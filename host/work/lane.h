@@ -54,6 +54,7 @@ struct lanes {
     int outstanding, max_outstanding;   /* runs put and not taken back: the loop's own count */
     _Atomic(struct generation *) offer; /* slow lane → writer */
     _Atomic(struct generation *) spent; /* a list, any lane → slow lane, which frees them: it takes some ms */
+    atomic_bool offered;                /* a switch may come soon: readers make sure of their snapshots */
     _Atomic uint64_t epoch;             /* odd while a switch of generation is being committed, see generation.c */
     atomic_bool fenced;
     atomic_bool stopping, stopped;

@@ -49,7 +49,7 @@ static bool read_share(struct lane *lane, struct run *run, bool sure)
 static void read_commands(struct lane *lane, struct run *run)
 {
     const size_t before = run->out.len;
-    if (read_share(lane, run, false))
+    if (read_share(lane, run, atomic_load_explicit(&lane->lanes->offered, memory_order_relaxed)))
         return;
     buf_truncate(&run->out, before);
     run->done = run->first;
