@@ -98,7 +98,9 @@ int lanes_prepare(struct lanes *l, struct registry *registry, struct generation 
 
 void lanes_offer(struct lanes *l, struct generation *g)
 {
-    atomic_store(&l->offered, true);
+    atomic_store(&l->offered, g != NULL);
+    if (!g)
+        g = mem_zalloc(sizeof(*g));                 /* offers nothing */
     generation_free(atomic_exchange(&l->offer, g)); /* one that the writer has not seen */
 }
 
@@ -118,7 +120,7 @@ void generation_take_offer(struct lane *writer)
 struct registry *call_offered(struct call *call, int64_t number)
 {
     const struct generation *g = calls_of(call)->offered;
-    return g && registry_generation(g->registry) == number ? g->registry : NULL;
+    return g && g->registry && registry_generation(g->registry) == number ? g->registry : NULL;
 }
 
 int call_switch(struct call *call, int64_t number, struct err *err)

@@ -82,7 +82,8 @@ struct generation;
  * 0 or the first error of a plugin's load. */
 int lanes_prepare(struct lanes *l, struct registry *registry, struct generation **out, struct err *err);
 void generation_free(struct generation *g); /* NULL is fine; not once it is offered */
-/* Give it to the writer, which drops the one that was offered before. The slow lane's thread. */
+/* Give it to the writer, which drops the one that was offered before. NULL withdraws that one, which frees much memory
+ * before long. The slow lane's thread. */
 void lanes_offer(struct lanes *l, struct generation *g);
 /* The registry of the running generation, a reference. The loop's thread: to be asked for after lanes_take, before the
  * replies leave. As cheap as the reference. */

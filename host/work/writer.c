@@ -139,6 +139,7 @@ static int tidy(struct writer *w)
     struct store *s = w->lane->calls.store;
     if (w->batch.fenced)
         return SLEEP_MS;
+    generation_take_offer(w->lane);
     if (store_checkpoint(s, CHECKPOINT_PAGES, &err) < 0)
         log_warn("work", "the log was not moved into the database: %s", err.text);
     if (store_batch_begin(s, &err) != STORE_OK)

@@ -85,13 +85,14 @@ static void flip_remove(int odd)
 
 static int flip_registry(int64_t generation, struct registry **out, struct err *err);
 
+/* Generation 0: withdraw what was offered. */
 static int stage(struct call *call, const struct value *args, struct reply *reply, struct err *err)
 {
     struct lanes *l = calls_of(call)->lanes;
     struct registry *registry = NULL;
     struct generation *g = NULL;
-    int rv = flip_registry(args[0].i, &registry, err);
-    if (rv == 0)
+    int rv = args[0].i ? flip_registry(args[0].i, &registry, err) : 0;
+    if (rv == 0 && registry)
         rv = lanes_prepare(l, registry, &g, err);
     if (rv == 0)
         lanes_offer(l, g);

@@ -161,6 +161,19 @@ static void later_offer_replaces_the_earlier(void **state)
     expect_generation(w, 4);
 }
 
+static void withdrawn_offer_is_gone(void **state)
+{
+    struct world *w = *state;
+    done(w, "t.stage 2");
+    done(w, "t.stage 0");
+    refused(w, "t.activate 2", ERR_STATE, "generation.gone");
+    done(w, "t.stage 2");
+    refused(w, "t.activate_refused 2", ERR_STATE, "t.refused");
+    done(w, "t.stage 0");
+    refused(w, "t.activate 2", ERR_STATE, "generation.gone");
+    expect_generation(w, 1);
+}
+
 /* A caller that catches the refusal must not have switched without the migrations. */
 static void plugin_cannot_switch(void **state)
 {
@@ -658,6 +671,7 @@ int main(void)
         FLIP_TEST(batch_ends_behind_the_switch),
         FLIP_TEST(refused_switch_changes_nothing),
         FLIP_TEST(later_offer_replaces_the_earlier),
+        FLIP_TEST(withdrawn_offer_is_gone),
         FLIP_TEST(plugin_cannot_switch),
         FLIP_TEST(switch_survives_a_lost_batch),
         FLIP_TEST(repeated_switch_is_answered_from_the_first),
