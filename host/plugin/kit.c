@@ -231,6 +231,87 @@ static void add_function(lua_State *L, const struct command *c)
         lua_pop(L, 1);
 }
 
+/* -- a plugin that is not here -- */
+
+static void push_proxy(lua_State *L);
+
+/* __index: `kit.name`, upvalue 1 "kit". [-2, +1, e] */
+static int proxy_index(lua_State *L)
+{
+    luaL_checktype(L, 2, LUA_TSTRING);
+    lua_pushvalue(L, 2);
+    lua_pushfstring(L, "%s.%s", lua_tostring(L, lua_upvalueindex(1)), lua_tostring(L, 2));
+    push_proxy(L);
+    lua_pushvalue(L, -1);
+    lua_insert(L, -3);
+    lua_rawset(L, 1);
+    return 1;
+}
+
+/* __call: through call:invoke, with arguments named "1", "2", …. [-n, +1, e] */
+static int proxy_call(lua_State *L)
+{
+    const int n = lua_gettop(L) - 1;
+    if (n > NATIVE_ARGS_MAX)
+        return luaL_error(L, "%s: more than %d arguments", lua_tostring(L, lua_upvalueindex(1)), NATIVE_ARGS_MAX);
+    lua_pushcfunction(L, binding_invoke);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, sandbox_of(L)->ref_call);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_createtable(L, 0, n);
+    for (int i = 1; i <= n; i++) {
+        lua_pushfstring(L, "%d", i);
+        lua_pushvalue(L, i + 1);
+        lua_rawset(L, -3);
+    }
+    lua_call(L, 3, 1);
+    return 1;
+}
+
+/* Replace the name on top by its proxy. [-1, +1, m] */
+static void push_proxy(lua_State *L)
+{
+    luaL_checkstack(L, 6, "require");
+    lua_newtable(L);
+    lua_createtable(L, 0, 3);
+    lua_pushvalue(L, -3);
+    lua_pushcclosure(L, proxy_index, 1);
+    lua_setfield(L, -2, "__index");
+    lua_pushvalue(L, -3);
+    lua_pushcclosure(L, proxy_call, 1);
+    lua_setfield(L, -2, "__call");
+    lua_pushboolean(L, false);
+    lua_setfield(L, -2, "__metatable");
+    lua_setmetatable(L, -2);
+    lua_remove(L, -2);
+}
+
+/* "1" → 1; 0 when it is a name. */
+static int position(struct slice name)
+{
+    int n = 0;
+    for (size_t i = 0; i < name.len; i++) {
+        if (name.data[i] < '0' || name.data[i] > '9' || i > 2)
+            return 0;
+        n = n * 10 + (name.data[i] - '0');
+    }
+    return n;
+}
+
+int kit_name_args(const struct command *command, const struct named_arg *args, int nargs, struct named_arg *out,
+                  struct err *err)
+{
+    for (int i = 0; i < nargs; i++) {
+        const int n = position(args[i].name);
+        out[i] = args[i];
+        if (n > command->nargs)
+            return err_rule(err, ERR_ARG, "arg.unknown", NULL, "%s: an argument too many; the command has %d",
+                            command->name, command->nargs);
+        if (n > 0)
+            out[i].name = slice_of(command->args[n - 1].name);
+    }
+    return 0;
+}
+
 static bool required(const struct package *p, const char *name)
 {
     if (strcmp(p->plugin.name, name) == 0)
@@ -248,6 +329,11 @@ bool kit_push(lua_State *L, void *arg, const char *name)
     if (!p->registry || !required(p, name))
         return false;
     luaL_checkstack(L, 8, "require");
+    if (p->registry->alone && strcmp(p->plugin.name, name) != 0) {
+        lua_pushstring(L, name);
+        push_proxy(L);
+        return true;
+    }
     lua_newtable(L);
     for (int i = 0; i < p->registry->commands.count; i++) {
         const struct command *c = p->registry->commands.items[i];

@@ -1,6 +1,7 @@
 #include "work/calls.h"
 
 #include "access/unit.h"
+#include "plugin/kit.h"
 
 #include <string.h>
 
@@ -13,6 +14,8 @@
  * pure commands of required plugins, which see nothing but their arguments. For anything else the user must hold a
  * grant that reaches the whole scope of the outer call and every unit that is named; figure.get, which asks for the
  * client, is no exception. */
+
+enum { NESTED_ARGS_MAX = 64 };
 
 static int deeper(const struct call *call, struct call *inner, struct err *err)
 {
@@ -172,8 +175,13 @@ int calls_invoke(struct call *call, struct slice name, const struct named_arg *a
         rv = explain(call, trust, command->name, check_permission(c, q, call->scope, call->scope, err), err);
     if (rv)
         return rv;
+    struct named_arg named[NESTED_ARGS_MAX];
+    if (command->pure && nargs <= NESTED_ARGS_MAX) {
+        rv = kit_name_args(command, args, nargs, named, err);
+        args = named;
+    }
     struct frame *f = &c->frames[inner.depth];
-    int nwords = make_words(f, args, nargs, NULL, err);
+    int nwords = rv ? rv : make_words(f, args, nargs, NULL, err);
     if (nwords < 0)
         return nwords;
     f->bound.named_only = true;

@@ -276,6 +276,54 @@ static void other_commands_are_no_functions(void **state)
     }
 }
 
+/* A process that holds a plugin alone does not know what it requires; the same code calls the same commands there. */
+static void a_plugin_alone_asks_through_its_host(void **state)
+{
+    (void)state;
+    struct registry *alone = NULL;
+    struct runtime *rt = NULL;
+    struct buf reply = {0};
+    char plugins[200];
+    put_every();
+    put_asker();
+    world_start(&world, NULL);
+    snprintf(plugins, sizeof(plugins), "%s/plugins", world.dir);
+    const struct registry_sources sources = {.plugins_dir = plugins, .alone = "asker"};
+    if (registry_load(&sources, 1, &alone, &world.err) != 0 || runtime_new(alone, NULL, &rt, &world.err) != 0 ||
+        runtime_attach(rt, NULL, &world.err) != 0)
+        fail_msg("%s", world.err.text);
+    assert_null(registry_command(alone, SLICE("every.twice")));
+    static const struct {
+        const char *command, *name, *args, *expect;
+    } rows[] = {
+        {"asker.run", "twice", "[\"两\"]", "\"两两\""},
+        {"asker.run", "tree.length", "[{\"a\":[1,2]}]", "11"},
+        {"asker.catch", "twice", "[]", "[\"ARG\",\"arg.required\",\"text\",\"text: required (text:text(1000000))\"]"},
+        {"asker.catch", "twice", "[\"a\",\"b\"]", "every.twice: an argument too many; the command has 1"},
+        {"asker.catch", "none", "[]", "no command every.none"},
+        {"asker.catch", "pure.fail", "[\"POLICY\",\"this\"]",
+         "[\"POLICY\",\"every.refused\",\"why\",\"this is not good, 100%\"]"},
+    };
+    assert_int_equal(store_batch_begin(world.store, NULL), STORE_OK);
+    const struct store_request request = {.at_ms = 1};
+    assert_int_equal(store_command_begin(world.store, &request, &reply, NULL), STORE_NEW);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct value args[] = {value_cstr(rows[i].name), {.type = VALUE_JSON, .s = slice_of(rows[i].args)}};
+        struct call call = world_call(&world, false);
+        buf_clear(&reply);
+        buf_clear(&world.out);
+        if (runtime_run(rt, registry_command(alone, slice_of(rows[i].command)), &call, args, 1000, &reply,
+                        &world.err) != 0)
+            fail_msg("%s", world.err.text);
+        assert_int_equal(render_json(buf_view(&reply), &world.out), 0);
+        contains(buf_cstr(&world.out), rows[i].expect);
+    }
+    store_batch_abort(world.store);
+    runtime_free(rt);
+    registry_unref(alone);
+    buf_close(&reply);
+}
+
 /* -- files that are refused -- */
 
 static const char source_head[] =
@@ -537,6 +585,7 @@ int main(void)
         TEST(lua_calls_pure_commands),
         TEST(wrong_arguments_from_lua_are_refused),
         TEST(other_commands_are_no_functions),
+        TEST(a_plugin_alone_asks_through_its_host),
         TEST(foreign_files_are_refused),
         TEST(wrong_descriptors_are_refused),
         TEST(untrusted_code_is_not_opened_here),

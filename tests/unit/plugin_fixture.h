@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "plugin/args.h"
+#include "plugin/kit.h"
 #include "plugin/runtime.h"
 #include "store/migrate.h"
 #include "wire/render.h"
@@ -142,10 +143,15 @@ static inline int host_invoke(struct call *call, struct slice name, const struct
         return err_set(err, ERR_NOCOMMAND, "no command %.*s", (int)name.len, name.data);
     char(*texts)[4000] = malloc(4000 * 20);
     struct slice words[20];
+    struct named_arg named[20];
     struct bound bound = {.named_only = true};
     struct call inner = host_inner(call);
     inner.write = c->mode == MODE_WRITE;
     int rv = inner.depth > CALL_DEPTH_MAX ? err_set(err, ERR_LIMIT, "nested too deeply") : 0;
+    if (rv == 0 && c->pure) {
+        rv = kit_name_args(c, args, nargs, named, err);
+        args = named;
+    }
     if (rv == 0)
         rv = args_bind(c->args, c->nargs, c->mode, words, host_words(args, nargs, texts, words), &bound, err);
     if (rv == 0)
