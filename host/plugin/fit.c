@@ -135,8 +135,6 @@ static int fits(struct walk *w, const struct shape *shape, int depth)
 
 int shape_fits(const struct shape *shape, struct slice canonical, struct err *err)
 {
-    struct err why = {0};
-    struct walk w = {{canonical}, &why};
-    int rv = fits(&w, shape, 0);
-    return rv ? err_set(err, rv, "%s", why.text) : 0;
+    struct walk w = {{canonical}, err};
+    return fits(&w, shape, 0);
 }

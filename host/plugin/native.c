@@ -45,6 +45,7 @@ struct muster_call {
     struct err err; /* the first failure; code 0: none */
     struct chunk *chunks;
     size_t taken;
+    int nrows; /* places of `rows` that were used */
     struct muster_rows rows[ROWS_MAX];
 };
 
@@ -326,9 +327,13 @@ static int host_query(struct muster_call *m, const char *sql, const struct muste
     if (!values)
         return MUSTER_FAILED;
     struct muster_rows *rows = NULL;
-    for (int i = 0; i < ROWS_MAX && !rows; i++)
+    for (int i = 0; i < m->nrows && !rows; i++)
         if (!m->rows[i].cursor)
             rows = &m->rows[i];
+    if (!rows && m->nrows < ROWS_MAX) {
+        rows = &m->rows[m->nrows++];
+        *rows = (struct muster_rows){0};
+    }
     if (!rows)
         return failed(m, "query: at most 16 results are read at a time; finish one first");
     int rv = store_query(m->call->store, m->call->plugin, slice_of(sql), values, nargs, &rows->cursor, &err);
@@ -653,12 +658,12 @@ static void begin(struct muster_call *m, struct call *call, struct reply *reply,
     m->err.rule[0] = m->err.arg[0] = m->err.state[0] = m->err.allowed[0] = m->err.text[0] = '\0';
     m->chunks = NULL;
     m->taken = 0;
-    memset(m->rows, 0, sizeof(m->rows));
+    m->nrows = 0;
 }
 
 static void end(struct muster_call *m)
 {
-    for (int i = 0; i < ROWS_MAX; i++)
+    for (int i = 0; i < m->nrows; i++)
         if (m->rows[i].cursor)
             close_rows(&m->rows[i]);
     drop(&m->chunks, false);
