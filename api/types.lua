@@ -33,11 +33,27 @@
 
 ---@class muster.Manifest manifest.lua: data only, it cannot require anything
 ---@field name string [a-z][a-z0-9]*, the folder's name
----@field version string
+---@field version string MAJOR.MINOR.PATCH, with -PRERELEASE if it is none yet
 ---@field api integer 1
 ---@field summary muster.Summary
----@field requires string[] plugins whose commands and figures this one uses
+---@field requires? string[]|table<string, string> plugins this one uses: a list, or a map from name to the versions
+---  it works with: { org = ">=1.0 <2" }. A range is comparisons (= < <= > >=) joined by blanks; "*" is every version
+---@field asks? muster.Asks what it may do beyond its own tables, shown to whoever installs it
+---@field native? boolean has code in C, NAME.so beside the manifest (see muster.h); init.lua may be left out then
+---@field isolate? "process"|"none" "process": runs in a process of its own. C code that is neither bundled nor signed
+---  by a key of `native_keys` always does
+---@field health? string a read command of this plugin without required arguments; a refusal, an error, false, or a map
+---  with ok = false means unwell
+---@field description? string
 ---@field units? boolean may call call:unit_set (org only)
+
+---@class muster.Asks
+---@field commands? string[] commands and figures of required plugins that it uses on trust, whoever the user is:
+---  "org.*", "org.unit.*", "org.unit.check". Others of theirs need a grant of the user
+---@field effects? string[]
+---@field secrets? string[]
+---@field memory_mib? integer 1..1024, of one of its Lua states
+---@field time_ms? integer 1..60000, of one command at most
 
 ---@class muster.Plugin what init.lua returns
 ---@field commands? table<string, muster.Command> by name: plugin.verb or plugin.noun.verb
@@ -127,16 +143,20 @@ local call = {}
 ---@overload fun(self: muster.Call, code: muster.code, fmt: string, ...: string|integer)
 function call:fail(code, details, fmt, ...) end
 
---- Run a command of a plugin named in `requires`. Arguments are checked as a client's; permission of that command and
---- scopes of unit arguments are not checked again. A refusal is raised, and becomes this command's own unless pcall
---- caught it.
+--- Run a command of another plugin. Arguments are checked as a client's. If the manifest has that plugin in `requires`
+--- and the command in `asks.commands`, permission and scopes of unit arguments are not checked again; otherwise the
+--- user's own grants decide (rule plugin.call_not_asked). A refusal is raised, and becomes this command's own unless
+--- pcall caught it.
+--- Pure commands in C of a plugin in `requires` are functions as well, and several times faster so:
+--- `local kit = require "cnkit"`, then kit.name.check(text) for cnkit.name.check, arguments in declared order, of their
+--- Lua types, while a command runs.
 --- Read commands from both modes, write ones from write mode only.
 ---@param command string
 ---@param args table<string, any>
 ---@return any value as its `returns` says: maps without their null keys, null in arrays as muster.null
 function call:invoke(command, args) end
 
---- Ask a figure of this plugin or of one in `requires`.
+--- Ask a figure of this plugin or, as with call:invoke, of another one.
 ---@param name string
 ---@param q { scope?: string, from?: muster.day, to?: muster.day, as_of?: muster.ms, [string]: any } scope: unit code
 ---@return muster.Value

@@ -16,7 +16,7 @@ int native_describe(const char *path, struct buf *out, struct err *err);
 /* Take over what native_describe wrote in another process: checked like a file from a stranger. */
 int native_declare(struct registry *r, struct package *p, struct slice described, struct err *err);
 
-/* -- run: native.c -- */
+/* -- run: native.c, native_host.c, native_store.c, native_ask.c -- */
 
 /* The adapter: `native_run` of every C plugin's command; its muster_command is call->declared->native_data. */
 int native_call(struct call *call, const struct value *args, struct reply *reply, struct err *err);

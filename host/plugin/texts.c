@@ -54,6 +54,15 @@ static const struct text texts[] = {
     {"%s: not a JSON array", "%s：不是 JSON 数组"},
     {"plugin %s, command %s: not run, for its limits stopped it %d times within %d minutes; it may run again in %d s, or once its plugin is replaced",
      "插件 %s 的命令 %s 未执行：它已 %d 次在 %d 分钟内因超限被中止；%d 秒后可再执行，或在更换该插件之后执行"},
+    {"plugin %s, command %s: it needs more than %d MiB of memory; nothing was kept; ask for less at once",
+     "插件 %s 的命令 %s 所需内存超过 %d MiB，未保存任何内容；请减少一次处理的数量"},
+    {"command %s: stopped after its limit of %d ms; nothing was kept; ask for less at once",
+     "命令 %s 超过 %d 毫秒时限，已中止，未保存任何内容；请减少一次处理的数量"},
+    {"%s: should be an integer, is a %s", "%s：应为整数，实为 %s"},
+    {"%s: should be a boolean, is a %s", "%s：应为布尔值，实为 %s"},
+    {"%s: should be a sequence, is a %s", "%s：应为序列，实为 %s"},
+    {"%s: should be a string of bytes, is a %s", "%s：应为字节串，实为 %s"},
+    {"%s: should be a text, is a %s", "%s：应为文本，实为 %s"},
 };
 
 const char *texts_chinese(const char *english)
