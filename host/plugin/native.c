@@ -110,6 +110,30 @@ bool running_may(struct muster_call *m, const char *function)
     return m->err.code == 0;
 }
 
+bool running_count(struct muster_call *m, size_t size)
+{
+    if (m->err.code != 0)
+        return false;
+    if (size > RUNNING_BYTES_MAX || m->taken > RUNNING_BYTES_MAX - size) {
+        err_rule(&m->err, ERR_LIMIT, "limit.memory", NULL,
+                 "plugin %s, command %s: it needs more than %d MiB of memory; nothing was kept; ask for less at once",
+                 m->call->plugin, m->call->command, RUNNING_BYTES_MAX / (1024 * 1024));
+        return false;
+    }
+    /* Nothing at all counts, too: else it would be without bound. */
+    m->taken += size + 16;
+    return true;
+}
+
+bool running_keep(struct muster_call *m, struct slice text, struct muster_text *out)
+{
+    *out = (struct muster_text){NULL, 0};
+    if (!running_count(m, text.len))
+        return false;
+    *out = running_text(&m->chunks, text);
+    return true;
+}
+
 void running_close(struct muster_rows *rows)
 {
     cursor_close(rows->cursor);
@@ -144,6 +168,8 @@ static void begin(struct muster_call *m, struct call *call, struct reply *reply,
     m->err.rule[0] = m->err.arg[0] = m->err.state[0] = m->err.allowed[0] = m->err.text[0] = '\0';
     m->chunks = NULL;
     m->taken = 0;
+    m->values = NULL;
+    m->cap_values = 0;
     m->nrows = 0;
 }
 
@@ -153,6 +179,7 @@ static void end(struct muster_call *m)
         if (m->rows[i].cursor)
             running_close(&m->rows[i]);
     running_drop(&m->chunks, false);
+    free(m->values);
 }
 
 int native_call(struct call *call, const struct value *args, struct reply *reply, struct err *err)

@@ -8,7 +8,7 @@
  * the canonical reply goes back as JSON. */
 
 /* The members of a JSON object as arguments: texts as they are, everything else as JSON; null is left out. */
-static int gather(struct muster_call *m, const json_t *object, struct named_arg *args)
+static int gather(const json_t *object, struct chunk **texts, struct named_arg *args)
 {
     json_t *members = (json_t *)(uintptr_t)object; /* jansson's iterators take no const; nothing is changed */
     int n = 0;
@@ -23,7 +23,7 @@ static int gather(struct muster_call *m, const json_t *object, struct named_arg 
         }
         struct buf text = {0};
         jsontext_put(value, &text);
-        struct muster_text kept = running_text(&m->chunks, buf_view(&text));
+        struct muster_text kept = running_text(texts, buf_view(&text));
         buf_close(&text);
         args[n++].text = (struct slice){kept.data, kept.len};
     }
@@ -37,21 +37,20 @@ typedef int ask(struct call *call, struct slice name, const struct named_arg *ar
 static int converse(struct muster_call *m, ask *ask_host, const char *name, const json_t *object,
                     struct muster_text *result)
 {
-    struct named_arg *args = running_take(&m->chunks, json_object_size(object) * sizeof(*args) + 1);
+    struct chunk *texts = NULL;
+    struct named_arg *args = running_take(&texts, json_object_size(object) * sizeof(*args) + 1);
     struct buf reply = {.max = m->reply->max_bytes}, json = {0};
     struct err err = {0};
-    int rv = ask_host(m->call, slice_of(name), args, gather(m, object, args), &reply, &err);
+    int rv = ask_host(m->call, slice_of(name), args, gather(object, &texts, args), &reply, &err);
     if (rv == 0 && reader_error(buf_view(&reply), &err))
         rv = err.code;
-    if (rv == 0 && result) {
-        rv = render_json(buf_view(&reply), &json);
-        *result = rv == 0 ? running_text(&m->chunks, buf_view(&json)) : (struct muster_text){NULL, 0};
-        if (rv != 0)
-            err_set(&err, rv, "the reply of %s can't be read", name);
-    }
+    if (rv == 0 && result && render_json(buf_view(&reply), &json) != 0)
+        rv = err_set(&err, ERR_INTERNAL, "the reply of %s can't be read", name);
+    bool kept = rv != 0 || !result || running_keep(m, buf_view(&json), result);
+    running_drop(&texts, false);
     buf_close(&reply);
     buf_close(&json);
-    return rv ? running_refused(m, rv, &err) : MUSTER_OK;
+    return rv ? running_refused(m, rv, &err) : kept ? MUSTER_OK : MUSTER_FAILED;
 }
 
 static int request(struct muster_call *m, ask *ask_host, const char *what, const char *name, struct muster_text args,
@@ -109,8 +108,8 @@ int host_setting(struct muster_call *m, const char *name, struct muster_value *o
     int rv = m->call->ops->setting(m->call, slice_of(name), &v, &err);
     if (rv != 0)
         return running_refused(m, rv, &err);
-    running_give(&m->chunks, &v, out);
-    return MUSTER_OK;
+    running_give(NULL, &v, out);
+    return !out->s.data || running_keep(m, v.s, &out->s) ? MUSTER_OK : MUSTER_FAILED;
 }
 
 int host_emit(struct muster_call *m, const char *topic, struct muster_text json)

@@ -57,16 +57,8 @@ static int host_stopped(const struct muster_call *m)
 
 static void *host_alloc(struct muster_call *m, size_t size)
 {
-    if (m->err.code != 0)
+    if (!running_count(m, size))
         return NULL;
-    if (size > RUNNING_BYTES_MAX || m->taken > RUNNING_BYTES_MAX - size) {
-        err_rule(&m->err, ERR_LIMIT, "limit.memory", NULL,
-                 "plugin %s, command %s: it needs more than %d MiB of memory; nothing was kept; ask for less at once",
-                 m->call->plugin, m->call->command, RUNNING_BYTES_MAX / (1024 * 1024));
-        return NULL;
-    }
-    /* Nothing at all counts, too: else it would be without bound. */
-    m->taken += size + 16;
     return memset(running_take(&m->chunks, size + 1), 0, size);
 }
 

@@ -4,6 +4,8 @@
 
 /* The database for C plugins: the same statements, guard and limits as call.db of Lua. */
 
+enum { PARAMETERS_MAX = 1000 };
+
 /* A parameter as the store takes it; JSON is text to a database. */
 static bool bind_one(const struct muster_value *in, struct value *out)
 {
@@ -33,20 +35,23 @@ static bool bind_one(const struct muster_value *in, struct value *out)
     }
 }
 
-/* The parameters of a statement, in the memory of the call; NULL with the call failed. */
+/* The parameters of a statement, until the next one: drivers keep nothing of them. NULL with the call failed. */
 static struct value *bind(struct muster_call *m, const char *sql, const struct muster_value *args, int nargs)
 {
-    if (!sql || nargs < 0 || nargs > 1000 || (nargs > 0 && !args)) {
+    if (!sql || nargs < 0 || nargs > PARAMETERS_MAX || (nargs > 0 && !args)) {
         running_failed(m, "a statement without a text, or with a wrong number of parameters");
         return NULL;
     }
-    struct value *out = running_take(&m->chunks, (size_t)nargs * sizeof(*out) + 1);
+    if (nargs >= m->cap_values) {
+        m->cap_values = nargs + 8;
+        m->values = mem_realloc(m->values, (size_t)m->cap_values * sizeof(*m->values));
+    }
     for (int i = 0; i < nargs; i++)
-        if (!bind_one(&args[i], &out[i])) {
+        if (!bind_one(&args[i], &m->values[i])) {
             running_failed(m, "a parameter of a statement has no type of muster.h, or its text is not UTF-8");
             return NULL;
         }
-    return out;
+    return m->values;
 }
 
 int host_run(struct muster_call *m, const char *sql, const struct muster_value *args, int nargs, int64_t *changes)

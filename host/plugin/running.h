@@ -28,6 +28,8 @@ struct muster_call {
     struct err err; /* the first failure; code 0: none */
     struct chunk *chunks;
     size_t taken;
+    struct value *values; /* parameters of the last statement */
+    int cap_values;
     int nrows; /* places of `rows` that were used */
     struct muster_rows rows[RUNNING_ROWS_MAX];
 };
@@ -41,6 +43,10 @@ void *running_take(struct chunk **list, size_t size);
 void running_drop(struct chunk **list, bool keep);
 /* A copy with a NUL behind it. */
 struct muster_text running_text(struct chunk **list, struct slice text);
+/* The same in the memory of the call, counted: false, with the call failed, beyond RUNNING_BYTES_MAX. */
+bool running_keep(struct muster_call *m, struct slice text, struct muster_text *out);
+/* Count `size` bytes: the same. */
+bool running_count(struct muster_call *m, size_t size);
 /* A value for the plugin; texts are copied to `texts`, or stay where they are when it is NULL. */
 void running_give(struct chunk **texts, const struct value *v, struct muster_value *out);
 

@@ -111,7 +111,7 @@ static void a_c_plugin_does_what_a_lua_plugin_does(void **state)
     assert_string_equal(c->summary_zh, "测试用");
     assert_string_equal(c->plugin, "every");
     const struct plugin *p = registry_plugin(world.registry, SLICE("every"));
-    assert_true(p->native && p->isolation == ISOLATION_NONE && p->commands == 20);
+    assert_true(p->native && p->isolation == ISOLATION_NONE && p->commands == 21);
     assert_true(registry_command(world.registry, SLICE("every.twice"))->pure);
 }
 
@@ -169,6 +169,8 @@ static void memory_of_a_command_is_bounded(void **state)
     world_start(&world, NULL);
     for (int i = 0; i < 3; i++)
         expect(ask("every.fill", "66000000", NULL), "null");
+    expect(ask("every.collect", "1000", NULL), "1000");
+    contains(ask("every.collect", "10000000", NULL), "LIMIT limit.memory");
     contains(ask("every.fill", "70000000", NULL),
              "LIMIT limit.memory: plugin every, command every.fill: it needs more than 64 MiB");
 }
@@ -532,7 +534,7 @@ static void a_description_declares_the_same(void **state)
         for (int k = 0; k < a->nargs; k++)
             assert_string_equal(a->args[k].spec, b->args[k].spec);
     }
-    assert_int_equal(count, 19);
+    assert_int_equal(count, 20);
     static const char *const wrong[] = {"",
                                         "[]",
                                         "{}",

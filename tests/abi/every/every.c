@@ -137,6 +137,18 @@ static int spin(HOST)
     return MUSTER_FAILED;
 }
 
+/* Asks for the same text again and again. */
+static int collect(HOST)
+{
+    struct muster_value word;
+    int64_t count = 0;
+    for (; count < args[0].i; count++)
+        if (host->setting(call, "word", &word) != 0)
+            return MUSTER_FAILED;
+    host->reply_int(call, count);
+    return MUSTER_OK;
+}
+
 static int hang(HOST)
 {
     (void)host, (void)call, (void)args;
@@ -279,6 +291,7 @@ static const struct muster_command commands[] = {
     {COMMAND("every.fail", MUSTER_READ, "code:text why:text", "nil", refuse)},
     {COMMAND("every.fill", MUSTER_READ, "bytes:int", "nil", fill)},
     {COMMAND("every.spin", MUSTER_READ, "", "nil", spin), .timeout_ms = 30},
+    {COMMAND("every.collect", MUSTER_READ, "count:int", "int", collect), .timeout_ms = 60000},
     {COMMAND("every.hang", MUSTER_READ, "", "nil", hang), .timeout_ms = 30},
     {COMMAND("every.ask", MUSTER_WRITE, "", "{id:json, figure:json, number:int, word:text}", ask)},
     {COMMAND("every.invoke", MUSTER_WRITE, "command:text args:json", "json", invoke)},
