@@ -59,7 +59,7 @@ enum { MUSTER_OK = 0, MUSTER_FAILED = -1 };
 enum { MUSTER_READ = 0, MUSTER_WRITE = 1 };
 
 /* Flags of a command. PURE: its result depends on nothing but its arguments; it uses only alloc, stopped, fail and the
- * reply functions. Lua plugins that require yours may then call it directly. */
+ * reply functions, and takes no unit as argument. Lua plugins that require yours may then call it directly. */
 enum { MUSTER_PURE = 1 };
 
 /* The kind of a value. */
@@ -151,7 +151,8 @@ struct muster_host {
     /* End reading. NULL is fine. What is not ended is ended with the command. */
     void (*finish)(struct muster_call *call, struct muster_rows *rows);
 
-    /* -- the reply: exactly one value, of the declared shape. Since 1 -- */
+    /* -- the reply: exactly one value, of the declared shape (null may stand for anything; a map has all its declared
+     * keys and no other). Since 1 -- */
 
     void (*reply_null)(struct muster_call *call);
     void (*reply_bool)(struct muster_call *call, int value);
@@ -166,8 +167,9 @@ struct muster_host {
     /* -- other plugins and the host. Since 1 -- */
 
     /* Run another command inside this one, in the same transaction. `args` is a JSON object {"name": value}. `result`
-     * gets its reply as JSON (blobs as base64), valid until the command ends. A refusal of the inner command is one of
-     * this call; all that the inner command did is undone. A write command can be invoked by write commands only. */
+     * gets its reply as JSON (blobs as base64, integers beyond 2^53 as texts), valid until the command ends. A refusal
+     * of the inner command is one of this call; all that the inner command did is undone. A write command can be invoked
+     * by write commands only. */
     int (*invoke)(struct muster_call *call, const char *command, struct muster_text args, struct muster_text *result);
     /* A figure, as JSON: {"name", "value", "unit", "complete", "numerator", "denominator", "basis", "as_of"}. `args` as
      * above: scope, from, to, as_of and the figure's own. */
@@ -182,8 +184,7 @@ struct muster_host {
 };
 
 /* Does this host have the function? */
-#define MUSTER_HAS(host, function)                                                                                     \
-    ((host)->size >= offsetof(struct muster_host, function) + sizeof((host)->function))
+#define MUSTER_HAS(host, function) ((host)->size >= offsetof(struct muster_host, function) + sizeof((host)->function))
 
 /* One command. Names and texts live as long as the shared object. */
 struct muster_command {
@@ -203,12 +204,12 @@ struct muster_command {
 
 /* The descriptor. */
 struct muster_plugin {
-    size_t size;          /* of this struct, as the plugin knows it */
-    uint32_t abi;         /* MUSTER_ABI of the plugin */
-    uint32_t reserved;    /* 0 */
-    size_t command_size;  /* of struct muster_command, as the plugin knows it */
-    const char *name;     /* as in the manifest */
-    const char *version;  /* as in the manifest */
+    size_t size;         /* of this struct, as the plugin knows it */
+    uint32_t abi;        /* MUSTER_ABI of the plugin */
+    uint32_t reserved;   /* 0 */
+    size_t command_size; /* of struct muster_command, as the plugin knows it */
+    const char *name;    /* as in the manifest */
+    const char *version; /* as in the manifest */
     const struct muster_command *commands;
     size_t ncommands;
 };
@@ -223,8 +224,14 @@ struct muster_plugin {
 #define MUSTER_PLUGIN(plugin_name, plugin_version, list)                                                               \
     MUSTER_EXPORT extern const struct muster_plugin muster_plugin;                                                     \
     const struct muster_plugin muster_plugin = {                                                                       \
-        sizeof(struct muster_plugin), MUSTER_ABI, 0, sizeof(struct muster_command), (plugin_name), (plugin_version),   \
-        (list), sizeof(list) / sizeof((list)[0]),                                                                      \
+        sizeof(struct muster_plugin),                                                                                  \
+        MUSTER_ABI,                                                                                                    \
+        0,                                                                                                             \
+        sizeof(struct muster_command),                                                                                 \
+        (plugin_name),                                                                                                 \
+        (plugin_version),                                                                                              \
+        (list),                                                                                                        \
+        sizeof(list) / sizeof((list)[0]),                                                                              \
     }
 
 #ifdef __cplusplus

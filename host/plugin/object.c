@@ -6,6 +6,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <link.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,7 +18,7 @@
  * take as many bytes of each as both sides know, and never fewer than version 1 had. A field that came later is 0 when
  * the plugin is older; one that we do not know yet is left alone. */
 
-enum { TEXT_MAX = 4000 };
+enum { TEXT_MAX = 4000, PATH_BYTES = 1200 };
 
 /* The first version's structs; they never get shorter. */
 #define PLUGIN_BYTES_MIN (offsetof(struct muster_plugin, ncommands) + sizeof(size_t))
@@ -198,13 +199,40 @@ static int take(struct arena *a, const char *path, const struct muster_plugin *p
     return rv;
 }
 
+/* The same file under a name that nobody has used before: each bit of a number is a slash or a slash and a dot. */
+static void spell(const char *path, unsigned number, char *out, size_t size)
+{
+    const char *name = strrchr(path, '/');
+    size_t len = name ? (size_t)(name - path) : 0;
+    len = (size_t)snprintf(out, size, "%.*s", (int)len, path);
+    for (; number > 0; number >>= 1)
+        len += (size_t)snprintf(out + len, size - len, "%s", number & 1 ? "/." : "/");
+    snprintf(out + len, size - len, "%s", name ? name : path);
+}
+
+/* The dynamic linker goes by names first: asked for one that it has open, it gives what it has, even if another file
+ * lies there by now. A folder that is developed in has a new file after every build, and an old generation may still
+ * hold the one before. So a name that is taken is spelled in another way. */
+static void *open_new(const char *path)
+{
+    static atomic_uint count;
+    char other[PATH_BYTES];
+    void *taken = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD);
+    if (!taken)
+        return dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    spell(path, atomic_fetch_add(&count, 1) + 2, other, sizeof(other));
+    void *handle = dlopen(other, RTLD_NOW | RTLD_LOCAL);
+    dlclose(taken);
+    return handle;
+}
+
 int object_open(struct arena *a, const char *path, struct object *out, struct err *err)
 {
     *out = (struct object){0};
     int rv = object_check(path, err);
     if (rv != 0)
         return rv;
-    out->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    out->handle = open_new(path);
     if (!out->handle)
         return err_rule(err, ERR_ARG, "native.open", NULL, "%s: it can't be loaded: %s", path, dlerror());
     const struct muster_plugin *p = dlsym(out->handle, "muster_plugin");

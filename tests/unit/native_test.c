@@ -562,6 +562,35 @@ static void the_hash_follows_the_object(void **state)
     assert_memory_not_equal(before, registry_plugin(world.registry, SLICE("demo"))->hash, 32);
 }
 
+/* A file that was built again is opened, although an older generation holds the one that lay there before. */
+static void a_rebuilt_object_is_opened_anew(void **state)
+{
+    (void)state;
+    struct registry *kept[4];
+    char rest[400];
+    for (int i = 0; i < 4; i++) {
+        snprintf(rest, sizeof(rest), LIST(FIELDS ", .doc = \"Build %d.\"") PLUGIN, i / 2); /* each of them twice */
+        if (i % 2 == 0) {
+            shell("rm -rf %s/plugins/demo");
+            put_demo("", rest);
+        }
+        assert_int_equal(world_load(&world, NULL), 0);
+        kept[i] = world.registry;
+        world.registry = NULL;
+    }
+    for (int i = 0; i < 4; i++) {
+        snprintf(rest, sizeof(rest), "Build %d.", i / 2);
+        const struct command *c = registry_command(kept[i], SLICE("demo.x"));
+        assert_string_equal(c->doc, rest);
+        const struct muster_command *a = c->native_data,
+                                    *b = registry_command(kept[i / 2 * 2], SLICE("demo.x"))->native_data,
+                                    *other = registry_command(kept[3 - i], SLICE("demo.x"))->native_data;
+        assert_true(a->run == b->run && a->run != other->run);
+    }
+    for (int i = 0; i < 4; i++)
+        registry_unref(kept[i]);
+}
+
 static int start_watchdog(void **state)
 {
     (void)state;
@@ -593,6 +622,7 @@ int main(void)
         TEST(untrusted_code_is_not_opened_here),
         TEST(a_description_declares_the_same),
         TEST(the_hash_follows_the_object),
+        TEST(a_rebuilt_object_is_opened_anew),
     };
     return cmocka_run_group_tests(tests, start_watchdog, stop_watchdog);
 }
