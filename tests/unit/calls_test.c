@@ -296,6 +296,81 @@ static int set_up_plugins(void **state)
     return set_up(state);
 }
 
+/* -- pure commands of a C plugin, tests/abi/every -- */
+
+static char pure_plugins[] = "/tmp/muster-pure-XXXXXX";
+
+static void shell(const char *fmt)
+{
+    char command[300];
+    snprintf(command, sizeof(command), fmt, pure_plugins);
+    assert_int_equal(system(command), 0);
+}
+
+static int set_up_pure(void **state)
+{
+    static const char init[] =
+        "local kit, S = require 'every', { en = 'For tests.' }\n"
+        "local function cmd(run) return { mode = 'read', args = {}, returns = 'any', summary = S, run = run } end\n"
+        "return { commands = {\n"
+        "  ['pure.direct'] = cmd(function() return kit.twice('x') end),\n"
+        "  ['pure.invoked'] = cmd(function(call) return call:invoke('every.twice', { text = 'x' }) end),\n"
+        "  ['pure.placed'] = cmd(function(call) return call:invoke('every.twice', { ['1'] = 'x' }) end),\n"
+        "  ['pure.too_many'] = cmd(function(call) return call:invoke('every.twice', { ['1'] = 'x', ['2'] = 'y' }) end),\n"
+        "  ['pure.facts'] = cmd(function(call) return call:invoke('every.facts', {}) end),\n"
+        "} }\n";
+    char path[100];
+    strcpy(pure_plugins, "/tmp/muster-pure-XXXXXX");
+    assert_non_null(mkdtemp(pure_plugins));
+    shell("cp -r tests/abi/every %s/");
+    shell("cd %s/every && rm every.c migrations/*.sql");
+    shell("cc -shared -fPIC -O1 -Iapi tests/abi/every/every.c -o %s/every/every.so");
+    shell("mkdir %s/pure");
+    snprintf(path, sizeof(path), "%s/pure/manifest.lua", pure_plugins);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs("return { name = 'pure', version = '1.0.0', api = 1, summary = 'S.', requires = { every = '>=1 <2' } }", f);
+    assert_int_equal(fclose(f), 0);
+    snprintf(path, sizeof(path), "%s/pure/init.lua", pure_plugins);
+    f = fopen(path, "w");
+    assert_non_null(f);
+    fputs(init, f);
+    assert_int_equal(fclose(f), 0);
+    world_plugins = pure_plugins;
+    return set_up(state);
+}
+
+static int tear_down_pure(void **state)
+{
+    int rv = tear_down(state);
+    shell("rm -rf %s");
+    return rv;
+}
+
+/* A pure command sees nothing but its arguments: for a plugin that requires its plugin it is like a function of a
+ * library. For a client it is a command like any other, and so are the impure ones for both. */
+static void pure_commands_of_a_required_plugin_need_no_grant(void **state)
+{
+    struct world *w = *state;
+    must(w, "role.define asker [\"pure.*\"]");
+    must(w, "user.add wang");
+    must(w, "user.password wang password=correct-horse");
+    must(w, "role.grant wang asker");
+    struct identity *wang = sign_in(w, "wang", "correct-horse");
+    expect_as(w, wang, "pure.direct", 0, NULL);
+    expect_as(w, wang, "pure.invoked", 0, NULL);
+    expect_as(w, wang, "pure.placed", 0, NULL);
+    expect_as(w, wang, "pure.too_many", ERR_ARG, "arg.unknown");
+    expect_as(w, wang, "pure.facts", ERR_NOPERM, "plugin.call_not_asked");
+    expect_as(w, wang, "every.twice x", ERR_NOPERM, "access.permission");
+    identity_unref(wang);
+    expect(w, "pure.direct", "$2 xx");
+    expect(w, "pure.placed", "$2 xx");
+    expect(w, "every.twice y", "$2 yy");
+    expect_refusal(w, "every.fail code=POLICY why=x", ERR_POLICY, "every.refused");
+    expect_refusal(w, "every.spin", ERR_TIMEOUT, "limit.time");
+}
+
 int main(void)
 {
     log_set_level(LOG_ERROR + 1);
@@ -314,6 +389,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_was_not_asked_for_needs_a_grant, set_up_plugins, tear_down),
         cmocka_unit_test_setup_teardown(a_unit_role_does_not_reach_the_server, set_up_plugins, tear_down),
         cmocka_unit_test_setup_teardown(why_tells_what_would_help, set_up_plugins, tear_down),
+        cmocka_unit_test_setup_teardown(pure_commands_of_a_required_plugin_need_no_grant, set_up_pure, tear_down_pure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
