@@ -1,9 +1,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cli/cli.h"
+#include "cli/keep.h"
 #include "net/server.h"
 #include "ops/commands.h"
 #include "ops/config.h"
+#include "script/quarantine.h"
 
 #include <getopt.h>
 #include <signal.h>
@@ -30,6 +32,7 @@ static const char manual[] =
     "  --host ADDRESS  listen on this address (default 127.0.0.1; 0.0.0.0 is every interface)\n"
     "  --port N        default 7878; 0 takes any free one\n"
     "  --plugins DIR   folder of plugins (default: those that came with the program)\n"
+    "  --keep          start it again whenever it has crashed\n"
     "  --check         load everything, say what would happen, and end; exit status 0 if it would start\n"
     "  --print-config  print a configuration file with every setting, its default and its meaning\n\n"
     "When it is ready it prints `muster: listening on ADDRESS:PORT`. SIGHUP takes up new certificates, log level and limits.\n";
@@ -37,9 +40,9 @@ static const char manual[] =
 struct serve {
     const char *data, *config_path, *host, *plugins, *faults;
     int port; /* -1: the configuration's */
-    bool check, print_config, amnesia, unsafe_sql;
+    bool check, keep, print_config, amnesia, unsafe_sql;
     char ca[PATH_BYTES], cert[PATH_BYTES], key[PATH_BYTES], db[PATH_BYTES];
-    char own_config[PATH_BYTES], plugins_dir[PATH_BYTES], lib_dir[PATH_BYTES];
+    char quarantine[PATH_BYTES], own_config[PATH_BYTES], plugins_dir[PATH_BYTES], lib_dir[PATH_BYTES];
     struct config config;
     struct limit_row rows[CONFIG_LIMIT_ROWS];
     struct registry *registry;
@@ -67,7 +70,7 @@ static bool parse_port(const char *text, int *out)
     return true;
 }
 
-enum { OPT_CHECK = 1000, OPT_PRINT_CONFIG, OPT_FAULTS, OPT_AMNESIA, OPT_UNSAFE_SQL };
+enum { OPT_CHECK = 1000, OPT_KEEP, OPT_PRINT_CONFIG, OPT_FAULTS, OPT_AMNESIA, OPT_UNSAFE_SQL };
 
 static bool take_test_option(struct serve *s, int option, const char *value)
 {
@@ -97,6 +100,7 @@ static int parse(struct serve *s, int argc, char **argv)
         {"port", required_argument, NULL, 'p'},
         {"plugins", required_argument, NULL, 'P'},
         {"check", no_argument, NULL, OPT_CHECK},
+        {"keep", no_argument, NULL, OPT_KEEP},
         {"print-config", no_argument, NULL, OPT_PRINT_CONFIG},
         {"help", no_argument, NULL, 'h'},
         {"faults", required_argument, NULL, OPT_FAULTS},
@@ -123,6 +127,9 @@ static int parse(struct serve *s, int argc, char **argv)
             break;
         case OPT_CHECK:
             s->check = true;
+            break;
+        case OPT_KEEP:
+            s->keep = true;
             break;
         case OPT_PRINT_CONFIG:
             s->print_config = true;
@@ -176,6 +183,8 @@ static int find_files(struct serve *s, struct err *err)
         rv = join(s->db, s->data, "muster.db", err);
     if (rv == 0)
         rv = join(s->own_config, s->data, "config.lua", err);
+    if (rv == 0)
+        rv = join(s->quarantine, s->data, "quarantine", err);
     if (rv == 0 && access(s->db, R_OK | W_OK) != 0)
         rv = err_set(err, ERR_IO, "%s cannot be read and written; `muster init --data %s` makes a data folder", s->db,
                      s->data);
@@ -246,6 +255,7 @@ static struct server_options server_options(struct serve *s)
                         .soft_bytes = (size_t)c->script_memory_mib << 20,
                         .grace_ms = c->script_grace_ms,
                         .reply_bytes = (size_t)c->reply_mib << 20,
+                        .suspend = true,
                         .amnesia = s->amnesia,
                     },
                 .limit_rows = s->rows,
@@ -379,7 +389,9 @@ static int run(struct serve *s, struct err *err)
     raise_descriptors(&s->config);
     if (uv_loop_init(&loop) != 0)
         return err_set(err, ERR_INTERNAL, "the event loop could not be made");
-    int rv = server_start(&loop, &options, &s->server, err);
+    int rv = quarantine_start(s->quarantine, err);
+    if (rv == 0)
+        rv = server_start(&loop, &options, &s->server, err);
     if (rv == 0) {
         watch_signals(s, &loop);
         const char *colon = strchr(options.host, ':');
@@ -402,6 +414,8 @@ int cli_serve(int argc, char **argv)
     int status = parse(s, argc, argv);
     if (status < 0 && s->print_config)
         status = print_config();
+    else if (status < 0 && s->keep && !s->check)
+        status = keep_run(argc, argv);
     if (status < 0) {
         int rv = load(s, &err);
         if (rv == 0)
