@@ -28,6 +28,20 @@ static bool take_flag(lua_State *L, const struct loading *l, int index, const ch
     return yes;
 }
 
+/* Push the table of a field, an empty one when it is absent: its index. [-0, +1, e] */
+static int open_table(lua_State *L, const struct loading *l, int index, const char *key, const char *wanted)
+{
+    lua_pushstring(L, key);
+    const int type = lua_rawget(L, index);
+    if (type != LUA_TTABLE && type != LUA_TNIL)
+        load_refuse(L, l, "manifest: %s must be %s", key, wanted);
+    if (type == LUA_TNIL) {
+        lua_pop(L, 1);
+        lua_newtable(L);
+    }
+    return lua_gettop(L);
+}
+
 static const char *take_version(lua_State *L, const struct loading *l, int index)
 {
     const char *text = load_field(L, l, index, "manifest", "version", true);
@@ -75,14 +89,9 @@ static const char *take_range(lua_State *L, const struct loading *l, int index, 
 static void take_requires(lua_State *L, const struct loading *l, int index, struct plugin *p)
 {
     struct arena *arena = &l->registry->arena;
-    lua_pushliteral(L, "requires");
-    int type = lua_rawget(L, index), table = lua_gettop(L);
-    if (type == LUA_TNIL)
-        lua_newtable(L), lua_replace(L, table);
-    else if (type != LUA_TTABLE)
-        load_refuse(L, l,
-                    "manifest: requires must be a list of plugins, or a map of them to version ranges such as "
-                    "{ org = \">=1.0 <2\" }");
+    const int table =
+        open_table(L, l, index, "requires",
+                   "a list of plugins, or a map of them to version ranges such as { org = \">=1.0 <2\" }");
     size_t n;
     const struct copy_key *keys = copy_keys(L, table, &n);
     if (n > REQUIRES_MAX)
@@ -173,12 +182,7 @@ static void check_pattern(lua_State *L, const struct loading *l, const char *pat
 static void take_asks(lua_State *L, const struct loading *l, int index, struct asks *asks)
 {
     static const char *const known[] = {"commands", "effects", "secrets", "memory_mib", "time_ms", NULL};
-    lua_pushliteral(L, "asks");
-    int type = lua_rawget(L, index), table = lua_gettop(L);
-    if (type == LUA_TNIL)
-        lua_newtable(L), lua_replace(L, table);
-    else if (type != LUA_TTABLE)
-        load_refuse(L, l, "manifest: asks must be a table such as { commands = { \"org.*\" }, memory_mib = 64 }");
+    const int table = open_table(L, l, index, "asks", "a table such as { commands = { \"org.*\" }, memory_mib = 64 }");
     load_check_keys(L, l, table, "manifest: asks", known);
     asks->commands = take_names(L, l, table, "commands");
     for (const char *const *pattern = asks->commands; *pattern; pattern++)
