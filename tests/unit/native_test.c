@@ -1,8 +1,12 @@
 #include "plugin_fixture.h"
 
 #include "plugin/native.h"
+#include "script/quarantine.h"
 
 #include <elf.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 
 /* C plugins in this process: what they may do, how they fail, and which files are not even opened. The plugin is
  * tests/abi/every, compiled here with the compiler of the machine. */
@@ -111,7 +115,7 @@ static void a_c_plugin_does_what_a_lua_plugin_does(void **state)
     assert_string_equal(c->summary_zh, "测试用");
     assert_string_equal(c->plugin, "every");
     const struct plugin *p = registry_plugin(world.registry, SLICE("every"));
-    assert_true(p->native && p->isolation == ISOLATION_NONE && p->commands == 21);
+    assert_true(p->native && p->isolation == ISOLATION_NONE && p->commands == 22);
     assert_true(registry_command(world.registry, SLICE("every.twice"))->pure);
 }
 
@@ -326,6 +330,47 @@ static void a_plugin_alone_asks_through_its_host(void **state)
     buf_close(&reply);
 }
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED
+#endif
+
+/* When C code brings the process down, its plugin is noted, and not the one whose Lua called it. */
+static void a_crash_is_put_down_to_whose_code_it_was(void **state)
+{
+    (void)state;
+    struct quarantine_entry *entries = NULL;
+    char folder[200];
+    int status, count = 0;
+#ifdef SANITIZED
+    skip(); /* fatal signals are the sanitizer's */
+#endif
+    put_every();
+    put_asker();
+    snprintf(folder, sizeof(folder), "%s/quarantine", world.dir);
+    pid_t pid = fork();
+    if (pid == 0) {
+        const struct rlimit no_core = {0, 0};
+        setrlimit(RLIMIT_CORE, &no_core);
+        signal(SIGSEGV, SIG_DFL); /* no test program's or sanitizer's own handler behind the host's */
+        world_start(&world, NULL);
+        if (quarantine_start(folder, NULL) == 0)
+            ask("asker.run", "pure.crash", "[]");
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(!WIFEXITED(status) || WEXITSTATUS(status) != 0);
+    assert_int_equal(quarantine_read(folder, &entries, &count, &world.err), 0);
+    assert_int_equal(count, 1);
+    assert_string_equal(entries[0].plugin, "every");
+    assert_string_equal(entries[0].command, "every.pure.crash");
+    free(entries);
+}
+
 /* -- files that are refused -- */
 
 static const char source_head[] =
@@ -534,7 +579,7 @@ static void a_description_declares_the_same(void **state)
         for (int k = 0; k < a->nargs; k++)
             assert_string_equal(a->args[k].spec, b->args[k].spec);
     }
-    assert_int_equal(count, 20);
+    assert_int_equal(count, 21);
     static const char *const wrong[] = {"",
                                         "[]",
                                         "{}",
@@ -607,6 +652,9 @@ static int stop_watchdog(void **state)
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
+    const struct CMUnitTest forking[] = {
+        TEST(a_crash_is_put_down_to_whose_code_it_was), /* no thread may run yet */
+    };
     const struct CMUnitTest tests[] = {
         TEST(a_c_plugin_does_what_a_lua_plugin_does),
         TEST(the_first_failure_sticks),
@@ -624,5 +672,6 @@ int main(void)
         TEST(the_hash_follows_the_object),
         TEST(a_rebuilt_object_is_opened_anew),
     };
-    return cmocka_run_group_tests(tests, start_watchdog, stop_watchdog);
+    int wrong = cmocka_run_group_tests(forking, NULL, NULL);
+    return wrong + cmocka_run_group_tests(tests, start_watchdog, stop_watchdog);
 }

@@ -264,6 +264,13 @@ static int misuse(HOST)
     return MUSTER_OK;
 }
 
+static int crash(HOST)
+{
+    (void)host, (void)call, (void)args;
+    *(volatile int *)NULL = 1;
+    return MUSTER_OK;
+}
+
 static int impure(HOST)
 {
     (void)args;
@@ -305,6 +312,7 @@ static const struct muster_command commands[] = {
      .flags = MUSTER_PURE},
     {COMMAND("every.pure.spin", MUSTER_READ, "", "nil", spin), .flags = MUSTER_PURE},
     {COMMAND("every.pure.fail", MUSTER_READ, "code:text why:text", "nil", refuse), .flags = MUSTER_PURE},
+    {COMMAND("every.pure.crash", MUSTER_READ, "", "nil", crash), .flags = MUSTER_PURE},
     {COMMAND("every.pure.impure", MUSTER_READ, "", "nil", impure), .flags = MUSTER_PURE},
     {COMMAND("every.nothing", MUSTER_READ, "", "nil", nothing)},
     {COMMAND("every.mute", MUSTER_READ, "", "nil", mute)},
