@@ -10,6 +10,8 @@
 /* Nothing here asks a metamethod, and what must survive a raised error lives in Lua: the sorted keys of a table are a
  * userdata, and a JSON tree is turned into tables inside a protected call, so that it is freed in any case. */
 
+enum { VALUE_BYTES = 32, MANY_BYTES = 64 * 1024 };
+
 void copy_push_null(lua_State *L)
 {
     lua_pushlightuserdata(L, NULL);
@@ -67,11 +69,22 @@ static int push_tree_protected(lua_State *L)
     return 1;
 }
 
+/* More values than the state has room for? While it is parsed the tree is not counted as the state's memory. */
+static bool has_too_many(lua_State *L, struct slice text)
+{
+    size_t most = sandbox_of(L)->options.soft_bytes / VALUE_BYTES, n = 1;
+    for (size_t i = 0; i < text.len && n <= most; i++)
+        n += text.data[i] == ',' || text.data[i] == '[' || text.data[i] == '{';
+    return n > most;
+}
+
 void copy_push_json(lua_State *L, struct slice text)
 {
     struct err err = {0};
     json_t *tree = NULL;
     luaL_checkstack(L, 4, "JSON");
+    if (text.len > MANY_BYTES && has_too_many(L, text))
+        luaL_error(L, "a JSON text of so many values does not fit into the memory of a plugin");
     if (jsontext_parse(text, &tree, &err) != 0) {
         luaL_error(L, "%s", err.text);
         return;
@@ -261,6 +274,7 @@ static void write_table(lua_State *L, int index, struct reply *out, int depth)
     if (length >= 0) {
         reply_array_open(out);
         for (lua_Integer i = 1; i <= length && out->code == 0; i++) {
+            sandbox_poll(L);
             lua_rawgeti(L, index, i);
             write_any(L, lua_gettop(L), out, depth + 1);
             lua_pop(L, 1);
@@ -270,6 +284,7 @@ static void write_table(lua_State *L, int index, struct reply *out, int depth)
         const struct copy_key *keys = copy_keys(L, index, &n);
         reply_map_open(out);
         for (size_t i = 0; i < n && out->code == 0; i++) {
+            sandbox_poll(L);
             reply_text(out, (struct slice){keys[i].text, keys[i].len});
             copy_field(L, index, &keys[i]);
             write_any(L, lua_gettop(L), out, depth + 1);
@@ -321,6 +336,11 @@ void copy_any(lua_State *L, int index, struct reply *out)
 
 static void put_json(lua_State *L, int index, struct buf *out, int depth);
 
+static void refuse_size(lua_State *L, const struct buf *out)
+{
+    luaL_error(L, "a value of more than %d bytes of JSON can't be written", (int)out->max);
+}
+
 static void put_table(lua_State *L, int index, struct buf *out, int depth)
 {
     check_depth(L, depth);
@@ -328,19 +348,22 @@ static void put_table(lua_State *L, int index, struct buf *out, int depth)
     if (length >= 0) {
         buf_byte(out, '[');
         for (lua_Integer i = 1; i <= length; i++) {
+            sandbox_poll(L); /* one table may stand in many places */
             if (i > 1)
                 buf_byte(out, ',');
             lua_rawgeti(L, index, i);
             put_json(L, lua_gettop(L), out, depth + 1);
             lua_pop(L, 1);
         }
-        buf_byte(out, ']');
+        if (buf_byte(out, ']') != 0)
+            refuse_size(L, out);
         return;
     }
     size_t n;
     const struct copy_key *keys = copy_keys(L, index, &n);
     buf_byte(out, '{');
     for (size_t i = 0; i < n; i++) {
+        sandbox_poll(L);
         struct slice key = {keys[i].text, keys[i].len};
         if (!utf8_valid(key))
             luaL_error(L, "a key that is not UTF-8 can't be written as JSON");
@@ -354,7 +377,7 @@ static void put_table(lua_State *L, int index, struct buf *out, int depth)
     }
     lua_pop(L, 1);
     if (buf_byte(out, '}') != 0)
-        luaL_error(L, "a value of more than %d bytes of JSON can't be written", (int)out->max);
+        refuse_size(L, out);
 }
 
 static void put_json(lua_State *L, int index, struct buf *out, int depth)
@@ -389,7 +412,7 @@ static void put_json(lua_State *L, int index, struct buf *out, int depth)
         rv = buf_text(out, "null");
     }
     if (rv != 0)
-        luaL_error(L, "a value of more than %d bytes of JSON can't be written", (int)out->max);
+        refuse_size(L, out);
 }
 
 void copy_json(lua_State *L, int index, struct buf *out)

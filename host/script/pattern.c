@@ -33,50 +33,46 @@ struct parser {
     struct pattern *pattern;
     const char *at, *end;
     int count, back;
-    int open[PATTERN_CAPTURES_MAX], nopen; /* captures that wait for their ')', innermost last */
+    uint8_t open[PATTERN_CAPTURES_MAX]; /* captures that wait for their ')', innermost last */
+    int nopen;
 };
 
 /* -- characters -- */
 
+/* Is `c` in the class of this small letter? 0 or 1; -1: it names none. */
+static int is_of(unsigned char c, unsigned char letter)
+{
+    switch (letter) {
+    case 'a':
+        return isalpha(c) != 0;
+    case 'c':
+        return iscntrl(c) != 0;
+    case 'd':
+        return isdigit(c) != 0;
+    case 'g':
+        return isgraph(c) != 0;
+    case 'l':
+        return islower(c) != 0;
+    case 'p':
+        return ispunct(c) != 0;
+    case 's':
+        return isspace(c) != 0;
+    case 'u':
+        return isupper(c) != 0;
+    case 'w':
+        return isalnum(c) != 0;
+    case 'x':
+        return isxdigit(c) != 0;
+    default:
+        return -1;
+    }
+}
+
 /* Is `c` in the class that `letter` names: %a, and %A for what is not? Another letter stands for itself. */
 static bool in_class(unsigned char c, unsigned char letter)
 {
-    bool in;
-    switch (tolower(letter)) {
-    case 'a':
-        in = isalpha(c);
-        break;
-    case 'c':
-        in = iscntrl(c);
-        break;
-    case 'd':
-        in = isdigit(c);
-        break;
-    case 'g':
-        in = isgraph(c);
-        break;
-    case 'l':
-        in = islower(c);
-        break;
-    case 'p':
-        in = ispunct(c);
-        break;
-    case 's':
-        in = isspace(c);
-        break;
-    case 'u':
-        in = isupper(c);
-        break;
-    case 'w':
-        in = isalnum(c);
-        break;
-    case 'x':
-        in = isxdigit(c);
-        break;
-    default:
-        return c == letter;
-    }
-    return in != (isupper(letter) != 0);
+    int in = is_of(c, (unsigned char)tolower(letter));
+    return in < 0 ? c == letter : in != (isupper(letter) != 0);
 }
 
 /* Is `c` in the set whose text, without the brackets, is from..end? */
@@ -108,7 +104,7 @@ static inline bool fits(const struct pattern_item *it, unsigned char c)
     case TEST_LETTER:
         return c == it->letter;
     case TEST_CLASS:
-        return in_class(c, it->letter);
+        return is_of(c, it->letter) != it->negated;
     default:
         return in_set(c, it->set, it->set_end);
     }
@@ -163,7 +159,12 @@ static const char *parse_test(struct parser *ps, struct pattern_item *it)
     if (ps->at == ps->end)
         return "malformed pattern (ends with '%')";
     it->letter = (uint8_t)*ps->at++;
-    it->test = isalpha(it->letter) ? TEST_CLASS : TEST_LETTER;
+    uint8_t small = (uint8_t)tolower(it->letter);
+    if (is_of(0, small) >= 0) {
+        it->test = TEST_CLASS;
+        it->negated = it->letter != small;
+        it->letter = small;
+    }
     return NULL;
 }
 
@@ -197,7 +198,7 @@ static void parse_open(struct parser *ps)
     if (position) {
         ps->at++;
     } else {
-        ps->open[ps->nopen++] = p->ncaptures;
+        ps->open[ps->nopen++] = (uint8_t)p->ncaptures;
         p->open |= (uint32_t)1 << p->ncaptures;
     }
     p->ncaptures++;
@@ -286,7 +287,12 @@ void pattern_compile(lua_State *L, struct pattern *p, struct slice text)
         p->items = lua_newuserdatauv(L, (text.len + 1) * sizeof(p->items[0]), 0);
     else
         lua_pushnil(L);
-    struct parser ps = {.pattern = p, .at = text.data, .end = text.data + text.len, .back = -1};
+    struct parser ps;
+    ps.pattern = p;
+    ps.at = text.data;
+    ps.end = text.data + text.len;
+    ps.count = ps.nopen = 0;
+    ps.back = -1;
     while (ps.at < ps.end)
         parse_item(&ps);
     add(&ps, ITEM_DONE);

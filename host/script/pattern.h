@@ -12,7 +12,7 @@ enum { PATTERN_FEW = 24 }; /* items that need no memory of their own */
 
 struct pattern_item {
     uint8_t kind, test, letter, partner; /* pattern.c knows them */
-    uint8_t capture;
+    uint8_t negated, capture;
     uint8_t least;              /* characters a repeated item must take */
     int16_t back;               /* the item to try again when this one fails; -1: none */
     const char *set, *set_end;  /* [set]; of a fault, `set` is its message */
