@@ -12,9 +12,10 @@
  *
  * Time: the watchdog's signal sets `kill` and installs a count hook of one instruction; the hook raises the kill token.
  * No pcall can keep it: ours ask for `kill` after the call, and whatever Lua still runs (`__close`) dies at its first
- * instruction. A C function runs no instructions, so those whose work can grow are our own (strings.c, pattern.c, format.c, tables.c,
- * sort.c) and ask in their loops. What is left is inside the interpreter: a table whose integer or float keys all fall
- * into one chain makes each insertion walk it. For that the watchdog ends the process (quarantine.h).
+ * instruction. A C function runs no instructions, so those whose work can grow are our own (strings.c, pattern.c,
+ * format.c, tables.c, sort.c) and ask in their loops. What is left is inside the interpreter: a table whose integer or
+ * float keys all fall into one chain makes each insertion walk it. For that the watchdog ends the process
+ * (quarantine.h).
  *
  * Memory: an allocation never fails at the soft limit, for failing would start emergency collections inside the
  * interpreter. It asks for a full collection at the next instruction, or the next poll of a library's loop, and if that
