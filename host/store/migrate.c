@@ -2,6 +2,7 @@
 #include "store/migrate.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -14,14 +15,28 @@
  * with the rows: one that was edited or is missing stops everything, for the tables would no longer be what the code
  * believes. Then the rest runs, statement by statement, in one transaction together with its rows.
  *
- * The guard confines each statement of a plugin. Two ways out of the plugin's own names lie behind it and are
- * checked at the end: ALTER TABLE … RENAME TO, whose new name the authorizer is not shown, and REFERENCES to another
- * owner's table. */
+ * Rows beyond the list's end are the schema of a newer version. They are undone by the texts that were kept with them,
+ * newest first, or stay ahead when all of them are additive; otherwise the older version can't run. The host's second
+ * migration made the columns for that: until it has run, nothing is known to be additive and nothing has a way back.
+ *
+ * The guard confines each statement of a plugin, those that undo too. Two ways out of the plugin's own names lie behind
+ * it and are checked at the end: ALTER TABLE … RENAME TO, whose new name the authorizer is not shown, and REFERENCES to
+ * another owner's table. */
 
 static const char create[] =
     "CREATE TABLE IF NOT EXISTS muster_migration(id INTEGER PRIMARY KEY, owner TEXT NOT NULL, "
     "number INTEGER NOT NULL, name TEXT NOT NULL, hash BLOB NOT NULL, applied_at INTEGER NOT NULL, "
     "UNIQUE(owner, number)) STRICT";
+
+/* What stands in the database of one owner, beside the list. */
+struct history {
+    int applied; /* rows: as many of the list's first are among them, unchanged */
+    /* Of the rows beyond the list, or of the list's beyond the rows: */
+    int undo;          /* so many newest have a way back, and can go */
+    bool fixed;        /* one of them is not additive */
+    char missing[100]; /* the first that is not additive */
+    char stuck[100];   /* the first without a way back, though not all down to it are additive */
+};
 
 static bool is_host(const char *owner)
 {
@@ -35,74 +50,173 @@ static void hash_of(const struct migration *m, unsigned char out[SHA256_BYTES])
 
 /* -- what has been applied -- */
 
-static int has_table(struct store *s, struct err *err)
+enum { NO_TABLE = 0, OLD_COLUMNS = 6 };
+
+/* Its columns: none, as in the first edition, or more, with those of the way back. */
+static int count_columns(struct store *s, struct err *err)
 {
-    struct value found;
+    struct value count;
     struct buf keep = {0};
-    int rv =
-        store_value(s, NULL, SLICE("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'muster_migration'"),
-                    NULL, 0, &found, &keep, err);
+    int rv = store_value(s, NULL, SLICE("SELECT count(*) FROM pragma_table_info('muster_migration')"), NULL, 0, &count,
+                         &keep, err);
     buf_close(&keep);
-    return rv;
+    return rv < 0 ? rv : (int)count.i;
 }
 
-/* One applied row against the list. */
-static int compare_row(struct cursor *c, const char *owner, const struct migration *list, int count, int nth,
+/* Take one more beyond the common end, in order of numbers. */
+static void look_back(struct history *h, struct slice name, bool additive, bool down)
+{
+    if (!additive && !h->fixed) {
+        h->fixed = true;
+        snprintf(h->missing, sizeof(h->missing), "%.*s", (int)utf8_cut(name, sizeof(h->missing) - 1), name.data);
+    }
+    h->undo = down ? h->undo + 1 : 0;
+    if (!down && h->fixed && !h->stuck[0]) {
+        snprintf(h->stuck, sizeof(h->stuck), "%.*s", (int)utf8_cut(name, sizeof(h->stuck) - 1), name.data);
+    }
+}
+
+/* One applied row against the list's migration of the same number. */
+static int compare_row(const struct value *name, const struct value *hash, const char *owner, const struct migration *m,
+                       struct err *err)
+{
+    unsigned char wanted[SHA256_BYTES];
+    hash_of(m, wanted);
+    if (hash->s.len == sizeof(wanted) && memcmp(hash->s.data, wanted, sizeof(wanted)) == 0) {
+        return 0;
+    }
+    return err_rule(
+        err, ERR_CONFLICT, "migration.changed", NULL,
+        "migration %.*s of %s has changed since it was applied: restore its text and put the change into a new one",
+        (int)name->s.len, name->s.data, owner);
+}
+
+static int look_at_row(struct cursor *c, const char *owner, const struct migration *list, int count, struct history *h,
                        struct err *err)
 {
     struct value number;
     struct value name;
     struct value hash;
-    unsigned char wanted[SHA256_BYTES];
+    struct value additive;
+    struct value down;
     cursor_value(c, 0, &number);
     cursor_value(c, 1, &name);
     cursor_value(c, 2, &hash);
-    if (nth >= count || number.i != list[nth].number) {
+    cursor_value(c, 3, &additive);
+    cursor_value(c, 4, &down);
+    if (number.i != ++h->applied) {
         return err_rule(err, ERR_CONFLICT, "migration.missing", NULL,
-                        "migration %.*s of %s was applied but is missing here: install a version that has it",
-                        (int)name.s.len, name.s.data, owner);
+                        "of %s migration number %d should stand in the database, but %.*s does", owner, h->applied,
+                        (int)name.s.len, name.s.data);
     }
-    hash_of(&list[nth], wanted);
-    if (hash.s.len != sizeof(wanted) || memcmp(hash.s.data, wanted, sizeof(wanted)) != 0) {
-        return err_rule(
-            err, ERR_CONFLICT, "migration.changed", NULL,
-            "migration %.*s of %s has changed since it was applied: restore its text and put the change into a new one",
-            (int)name.s.len, name.s.data, owner);
+    if (h->applied <= count) {
+        return compare_row(&name, &hash, owner, &list[h->applied - 1], err);
     }
+    look_back(h, name.s, additive.i != 0, down.i != 0);
     return 0;
 }
 
-/* How many of the list are applied, all of them unchanged. */
-static int compare(struct store *s, const char *owner, const struct migration *list, int count, struct err *err)
+/* Numbered without holes, and nothing in the texts that undo them that the linter refuses: better seen now than when
+ * they are needed. */
+static int check_list(const char *owner, const struct migration *list, int count, struct err *err)
 {
-    static const struct slice sql =
-        SLICE("SELECT number, name, hash FROM muster_migration WHERE owner = ? ORDER BY number");
-    const struct value args[] = {value_cstr(owner)};
-    struct cursor *c = NULL;
-    int applied = 0;
     for (int i = 0; i < count; i++) {
+        struct slice rest = list[i].down;
         if (list[i].number != i + 1) {
             return err_rule(err, ERR_ARG, "migration.number", NULL, "migration %s of %s should be number %d",
                             list[i].name, owner, i + 1);
         }
+        for (size_t len; !is_host(owner) && (len = guard_statement(rest)) > 0; rest.data += len, rest.len -= len) {
+            struct err why = {0};
+            int rv = guard_lint((struct slice){rest.data, len}, GUARD_MIGRATION, &why);
+            if (rv < 0) {
+                return err_rule(err, rv, why.rule, NULL, "migration %s.down of %s: %s", list[i].name, owner, why.text);
+            }
+        }
     }
-    int rv = has_table(s, err);
-    if (rv <= 0) {
+    return 0;
+}
+
+/* Read what is applied, and compare it with the list. 0 or an error. */
+static int read_history(struct store *s, const char *owner, const struct migration *list, int count, struct history *h,
+                        struct err *err)
+{
+    static const struct slice sql = SLICE("SELECT number, name, hash, additive, down IS NOT NULL AND length(down) > 0 "
+                                          "FROM muster_migration WHERE owner = ? ORDER BY number");
+    static const struct slice old_sql =
+        SLICE("SELECT number, name, hash, 0, 0 FROM muster_migration WHERE owner = ? ORDER BY number");
+    const struct value args[] = {value_cstr(owner)};
+    struct cursor *c = NULL;
+    *h = (struct history){0};
+    int rv = check_list(owner, list, count, err);
+    rv = rv == 0 ? count_columns(s, err) : rv;
+    if (rv == NO_TABLE || rv < 0) {
         return rv;
     }
-    rv = store_query(s, NULL, sql, args, 1, &c, err);
+    rv = store_query(s, NULL, rv == OLD_COLUMNS ? old_sql : sql, args, 1, &c, err);
     while (rv == 0 && (rv = cursor_step(c, err)) == 1) {
-        rv = compare_row(c, owner, list, count, applied, err);
-        applied++;
+        rv = look_at_row(c, owner, list, count, h, err);
     }
     cursor_close(c);
-    return rv < 0 ? rv : applied;
+    return rv;
+}
+
+/* Going forward: what is beyond the list's end must be additive. */
+static int check_ahead(const char *owner, const struct history *h, struct err *err)
+{
+    return h->fixed ? err_rule(err, ERR_CONFLICT, "migration.missing", NULL,
+                               "migration %s of %s was applied but is missing here: install a version that has it",
+                               h->missing, owner)
+                    : 0;
+}
+
+/* Going back: what can't be undone must be additive. */
+static int check_behind(const char *owner, const struct history *h, struct err *err)
+{
+    return h->stuck[0] ? err_rule(err, ERR_POLICY, "migration.one_way", NULL,
+                                  "migration %s of %s can't be undone: it came without a %s.down.sql, and %s is more "
+                                  "than new tables, indexes and columns, so the tables can't stay as they are either",
+                                  h->stuck, owner, h->stuck, strcmp(h->stuck, h->missing) == 0 ? "it" : h->missing)
+                       : 0;
 }
 
 int migrate_pending(struct store *s, const char *owner, const struct migration *list, int count, struct err *err)
 {
-    int applied = compare(s, owner, list, count, err);
-    return applied < 0 ? applied : count - applied;
+    struct history h;
+    int rv = read_history(s, owner, list, count, &h, err);
+    rv = rv == 0 ? check_ahead(owner, &h, err) : rv;
+    return rv < 0 ? rv : count > h.applied ? count - h.applied : 0;
+}
+
+int migrate_steps(struct store *s, const char *owner, const struct migration *list, int count, int *steps,
+                  struct err *err)
+{
+    struct history h;
+    *steps = 0;
+    int rv = read_history(s, owner, list, count, &h, err);
+    rv = rv == 0 ? check_behind(owner, &h, err) : rv;
+    if (rv == 0) {
+        *steps = count > h.applied ? count - h.applied : -h.undo;
+    }
+    return rv;
+}
+
+int migrate_check_back(struct store *s, const char *owner, const struct migration *list, int count, struct err *err)
+{
+    struct history h;
+    int rv = read_history(s, owner, list, count, &h, err);
+    if (rv < 0 || h.applied >= count) {
+        return rv;
+    }
+    for (int i = h.applied; i < count; i++) {
+        look_back(&h, slice_of(list[i].name), migration_additive(&list[i]), list[i].down.len > 0);
+    }
+    return h.stuck[0] ? err_rule(err, ERR_POLICY, "migration.one_way", NULL,
+                                 "migration %s of %s can't be gone back from: add %s.down.sql, which undoes it, or do "
+                                 "with new tables, indexes and columns alone%s%s",
+                                 h.stuck, owner, h.stuck, strcmp(h.stuck, h.missing) == 0 ? "" : " in ",
+                                 strcmp(h.stuck, h.missing) == 0 ? "" : h.missing)
+                      : 0;
 }
 
 /* -- applying -- */
@@ -130,6 +244,7 @@ static size_t first_token(struct slice sql)
     return (size_t)(t.text.data - sql.data);
 }
 
+/* Run all statements of m->sql. */
 static int run_all(struct store *s, const char *owner, const struct migration *m, struct err *err)
 {
     struct slice rest = m->sql;
@@ -214,26 +329,88 @@ static int check_end(struct store *s, const char *owner, const char *prefix, int
     return rv == 0 ? check_references(s, owner, prefix, err) : rv;
 }
 
-static int apply(struct store *s, const char *owner, const struct migration *list, int count, struct err *err)
+/* Keep what is known of the way back with the rows of the list: of new ones, of those that an older program wrote, and
+ * of those that came with a better text. Returns how many rows changed, or an error. */
+static int keep_ways(struct store *s, const char *owner, const struct migration *list, int count, struct err *err)
+{
+    static const struct slice sql = SLICE("UPDATE muster_migration SET additive = ?, down = ? WHERE owner = ? AND "
+                                          "number = ? AND (additive <> ? OR down IS DISTINCT FROM ?)");
+    int64_t changes = 0;
+    int64_t all = 0;
+    int rv = count_columns(s, err);
+    bool possible = rv > OLD_COLUMNS;
+    for (int i = 0; rv >= 0 && possible && i < count; i++) {
+        const struct value additive = value_int(migration_additive(&list[i]));
+        const struct value down =
+            list[i].down.len > 0 ? (struct value){.type = VALUE_TEXT, .s = list[i].down} : value_null();
+        const struct value args[] = {additive, down, value_cstr(owner), value_int(list[i].number), additive, down};
+        rv = store_exec(s, NULL, sql, args, 6, &changes, err);
+        all += changes;
+    }
+    return rv < 0 ? rv : (int)all;
+}
+
+/* Run the text kept with the newest row, and take the row away. */
+static int undo_newest(struct store *s, const char *owner, struct err *err)
+{
+    static const struct slice sql =
+        SLICE("SELECT number, name, down FROM muster_migration WHERE owner = ? ORDER BY number DESC LIMIT 1");
+    const struct value args[] = {value_cstr(owner)};
+    struct cursor *c = NULL;
+    struct value row[3];
+    int rv = store_query(s, NULL, sql, args, 1, &c, err);
+    rv = rv == 0 ? cursor_step(c, err) : rv;
+    if (rv != 1) {
+        cursor_close(c);
+        return rv < 0 ? rv : err_set(err, ERR_INTERNAL, "%s has no migration to undo", owner);
+    }
+    for (int i = 0; i < 3; i++) {
+        cursor_value(c, i, &row[i]);
+    }
+    struct buf name = {0};
+    buf_fmt(&name, "%.*s.down", (int)row[1].s.len, row[1].s.data);
+    char *text = mem_dup_slice(row[2].s);
+    const struct value where[] = {value_cstr(owner), row[0]};
+    cursor_close(c); /* tables can't be dropped under an open query */
+    const struct migration undo = {.name = buf_cstr(&name), .sql = slice_of(text)};
+    rv = run_all(s, owner, &undo, err);
+    rv = rv == 0 ? store_run(s, "DELETE FROM muster_migration WHERE owner = ? AND number = ?", where, 2, err) : rv;
+    free(text);
+    buf_close(&name);
+    return rv;
+}
+
+/* Forward, or back if `back` allows it. Returns how many were applied or undone; `*kept`: how many rows changed
+ * besides. */
+static int change(struct store *s, const char *owner, const struct migration *list, int count, bool back, int *kept,
+                  struct err *err)
 {
     char prefix[80];
     int64_t foreign = 0;
+    struct history h;
     snprintf(prefix, sizeof(prefix), "%s_", owner);
     int rv = store_run(s, create, NULL, 0, err);
-    rv = rv == 0 ? compare(s, owner, list, count, err) : rv;
-    const int applied = rv;
-    if (rv < 0 || applied == count) {
-        return rv < 0 ? rv : 0;
+    rv = rv == 0 ? read_history(s, owner, list, count, &h, err) : rv;
+    rv = rv == 0 ? (back ? check_behind(owner, &h, err) : check_ahead(owner, &h, err)) : rv;
+    rv = rv == 0 ? count_foreign(s, prefix, &foreign, err) : rv;
+    if (rv < 0) {
+        return rv;
     }
-    rv = count_foreign(s, prefix, &foreign, err);
-    for (int i = applied; rv == 0 && i < count; i++) {
+    const int undo = back ? h.undo : 0;
+    for (int i = 0; rv == 0 && i < undo; i++) {
+        rv = undo_newest(s, owner, err);
+    }
+    for (int i = h.applied; rv == 0 && i < count; i++) {
         rv = run_all(s, owner, &list[i], err);
         rv = rv == 0 ? keep_row(s, owner, &list[i], err) : rv;
     }
-    if (rv == 0 && !is_host(owner)) {
+    const int steps = undo + (count > h.applied ? count - h.applied : 0);
+    if (rv == 0 && steps > 0 && !is_host(owner)) {
         rv = check_end(s, owner, prefix, foreign, err);
     }
-    return rv < 0 ? rv : count - applied;
+    rv = rv == 0 ? keep_ways(s, owner, list, count, err) : rv;
+    *kept = rv > 0 ? rv : 0;
+    return rv < 0 ? rv : steps;
 }
 
 int migrate(struct store *s, const char *owner, const struct migration *list, int count, struct err *err)
@@ -248,10 +425,11 @@ int migrate(struct store *s, const char *owner, const struct migration *list, in
     }
     /* Injected faults are for batches, and are counted there. */
     struct faults *faults = s->faults;
+    int kept = 0;
     s->faults = NULL;
     s->batch = true;
-    int applied = apply(s, owner, list, count, err);
-    if (applied > 0) {
+    int applied = change(s, owner, list, count, false, &kept, err);
+    if (applied > 0 || (applied == 0 && kept > 0)) {
         rv = s->driver->commit(s, err);
         if (rv > 0) {
             rv = err_set(err, ERR_BUSY, "migrate %s: the database is busy; try again", owner);
@@ -261,5 +439,21 @@ int migrate(struct store *s, const char *owner, const struct migration *list, in
     }
     s->batch = false;
     s->faults = faults;
-    return applied > 0 && rv < 0 ? rv : applied;
+    return applied >= 0 && rv < 0 ? rv : applied;
+}
+
+int migrate_within(struct store *s, const char *owner, const struct migration *list, int count, struct err *err)
+{
+    int kept = 0;
+    if (s->level == 0 || !store_batch_alive(s)) {
+        return err_set(err, ERR_STATE, "migrate %s: no command is open on the writer's connection", owner);
+    }
+    if (s->doom) {
+        return err_rule(err, ERR_STATE, "sql.doomed", NULL, "an earlier SQL error has doomed this command");
+    }
+    int rv = change(s, owner, list, count, true, &kept, err);
+    if (rv < 0 && s->doom == 0) {
+        s->doom = s->level; /* half of it may stand until the command is rolled back */
+    }
+    return rv;
 }
