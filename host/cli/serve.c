@@ -1,10 +1,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cli/cli.h"
+#include "cli/house.h"
 #include "cli/keep.h"
 #include "net/server.h"
-#include "ops/commands.h"
-#include "ops/config.h"
+#include "ops/install_start.h"
+#include "ops/probation.h"
 #include "script/quarantine.h"
 
 #include <getopt.h>
@@ -17,12 +18,12 @@
 
 /* The server program: options, configuration, signals, and the loop.
  *
- *   options ─► config ─► plugins (registry) ─► --check: report, end
+ *   options ─► config ─► which plugins (install_start) ─► --check: report, end
  *                                          └─► server_start ─► "listening on" ─► loop ─► SIGTERM: drain ─► end
  *
  * SIGHUP reads certificates, log level and limits again. A second SIGTERM ends at once; the database survives that. */
 
-enum { PATH_BYTES = 1024, EXPIRY_WARN_DAYS = 30, SIGNALS = 3 };
+enum { EXPIRY_WARN_DAYS = 30, SIGNALS = 3 };
 
 static const char manual[] =
     "Usage: muster serve --data DIR [OPTIONS]\n\n"
@@ -32,19 +33,18 @@ static const char manual[] =
     "  --host ADDRESS  listen on this address (default 127.0.0.1; 0.0.0.0 is every interface)\n"
     "  --port N        default 7878; 0 takes any free one\n"
     "  --plugins DIR   folder of plugins (default: those that came with the program)\n"
+    "  --safe-mode     run no plugin at all: to disable, upgrade or remove one that does harm\n"
     "  --keep          start it again whenever it has crashed\n"
     "  --check         load everything, say what would happen, and end; exit status 0 if it would start\n"
     "  --print-config  print a configuration file with every setting, its default and its meaning\n\n"
     "When it is ready it prints `muster: listening on ADDRESS:PORT`. SIGHUP takes up new certificates, log level and limits.\n";
 
 struct serve {
-    const char *data, *config_path, *host, *plugins, *faults;
+    const char *host, *faults;
     int port; /* -1: the configuration's */
     bool check, keep, print_config, amnesia, unsafe_sql;
-    char ca[PATH_BYTES], cert[PATH_BYTES], key[PATH_BYTES], db[PATH_BYTES];
-    char quarantine[PATH_BYTES], own_config[PATH_BYTES], plugins_dir[PATH_BYTES], lib_dir[PATH_BYTES];
-    struct config config;
-    struct limit_row rows[CONFIG_LIMIT_ROWS];
+    struct house house;
+    struct probation *probation;
     struct registry *registry;
     struct server *server;
     uv_signal_t signals[SIGNALS];
@@ -70,7 +70,7 @@ static bool parse_port(const char *text, int *out)
     return true;
 }
 
-enum { OPT_CHECK = 1000, OPT_KEEP, OPT_PRINT_CONFIG, OPT_FAULTS, OPT_AMNESIA, OPT_UNSAFE_SQL };
+enum { OPT_CHECK = 1000, OPT_KEEP, OPT_SAFE_MODE, OPT_PRINT_CONFIG, OPT_FAULTS, OPT_AMNESIA, OPT_UNSAFE_SQL };
 
 static bool take_test_option(struct serve *s, int option, const char *value)
 {
@@ -100,6 +100,7 @@ static int parse(struct serve *s, int argc, char **argv)
         {"port", required_argument, NULL, 'p'},
         {"plugins", required_argument, NULL, 'P'},
         {"check", no_argument, NULL, OPT_CHECK},
+        {"safe-mode", no_argument, NULL, OPT_SAFE_MODE},
         {"keep", no_argument, NULL, OPT_KEEP},
         {"print-config", no_argument, NULL, OPT_PRINT_CONFIG},
         {"help", no_argument, NULL, 'h'},
@@ -114,19 +115,22 @@ static int parse(struct serve *s, int argc, char **argv)
     for (int c; (c = getopt_long(argc, argv, ":h", options, NULL)) != -1;) {
         switch (c) {
         case 'd':
-            s->data = optarg;
+            s->house.data = optarg;
             break;
         case 'c':
-            s->config_path = optarg;
+            s->house.config_path = optarg;
             break;
         case 'H':
             s->host = optarg;
             break;
         case 'P':
-            s->plugins = optarg;
+            s->house.plugins = optarg;
             break;
         case OPT_CHECK:
             s->check = true;
+            break;
+        case OPT_SAFE_MODE:
+            s->house.safe_mode = true;
             break;
         case OPT_KEEP:
             s->keep = true;
@@ -150,7 +154,7 @@ static int parse(struct serve *s, int argc, char **argv)
     }
     if (optind < argc)
         return cli_misuse("serve", "what is %s? serve takes options only", argv[optind]);
-    return s->data || s->print_config
+    return s->house.data || s->print_config
                ? -1
                : cli_misuse("serve", "which data folder? --data DIR, made by `muster init --data DIR`");
 }
@@ -166,106 +170,44 @@ static int print_config(void)
 
 /* -- what it is made of -- */
 
-static int join(char out[PATH_BYTES], const char *dir, const char *name, struct err *err)
-{
-    int len = snprintf(out, PATH_BYTES, "%s/%s", dir, name);
-    return len < PATH_BYTES ? 0 : err_set(err, ERR_ARG, "%s/%s: the path is too long", dir, name);
-}
-
-static int find_files(struct serve *s, struct err *err)
-{
-    int rv = join(s->ca, s->data, "ca.pem", err);
-    if (rv == 0)
-        rv = join(s->cert, s->data, "server.pem", err);
-    if (rv == 0)
-        rv = join(s->key, s->data, "server.key", err);
-    if (rv == 0)
-        rv = join(s->db, s->data, "muster.db", err);
-    if (rv == 0)
-        rv = join(s->own_config, s->data, "config.lua", err);
-    if (rv == 0)
-        rv = join(s->quarantine, s->data, "quarantine", err);
-    if (rv == 0 && access(s->db, R_OK | W_OK) != 0)
-        rv = err_set(err, ERR_IO, "%s cannot be read and written; `muster init --data %s` makes a data folder", s->db,
-                     s->data);
-    if (rv == 0 && !s->config_path && access(s->own_config, R_OK) == 0)
-        s->config_path = s->own_config;
-    return rv;
-}
-
-/* An option beats the configuration, and that beats where the program came from. */
-static int find_share(struct serve *s, struct err *err)
-{
-    const char *share = getenv("MUSTER_SHARE");
-    if (!share || !*share)
-        share = MUSTER_SHARE_DIR;
-    int rv = join(s->plugins_dir, share, "plugins", err);
-    if (rv == 0)
-        rv = join(s->lib_dir, share, "api/lib", err);
-    if (!s->plugins)
-        s->plugins = s->config.plugins_dir[0] ? s->config.plugins_dir : s->plugins_dir;
-    return rv;
-}
-
 static int load(struct serve *s, struct err *err)
 {
-    int rv = find_files(s, err);
+    int rv = house_open(&s->house, err);
+    /* Before any of their code is loaded. */
+    if (rv == 0 && !s->check)
+        rv = quarantine_start(s->house.quarantine, err);
     if (rv == 0)
-        rv = config_load(s->config_path, &s->config, err);
-    if (rv == 0)
-        rv = find_share(s, err);
-    if (rv != 0)
-        return rv;
-    log_set_level((enum log_level)s->config.log_level);
-    const struct registry_sources sources = {
-        .plugins_dir = s->plugins,
-        .lib_dir = s->config.lib_dir[0] ? s->config.lib_dir : s->lib_dir,
-        .host = host_commands,
-        .disabled = s->config.disabled,
-    };
-    return registry_load(&sources, 1, &s->registry, err);
+        rv = install_start(&s->house.site, s->house.db, !s->check && !s->house.safe_mode, &s->registry, err);
+    if (rv == 0 && s->house.site.developer)
+        log_warn("serve", "developer mode: packages that nobody has signed are taken");
+    return rv;
 }
 
 static struct tls_files tls_files(const struct serve *s)
 {
-    return (struct tls_files){.ca = s->ca, .cert = s->cert, .key = s->key};
+    return (struct tls_files){.ca = s->house.ca, .cert = s->house.cert, .key = s->house.key};
 }
 
 static struct server_options server_options(struct serve *s)
 {
-    const struct config *c = &s->config;
-    return (struct server_options){
+    const struct config *c = &s->house.config;
+    struct server_options o = {
         .host = s->host ? s->host : c->host,
         .port = s->port >= 0 ? s->port : c->port,
         .tls = tls_files(s),
         .registry = s->registry,
-        .lanes =
-            {
-                .db_path = s->db,
-                .faults = s->faults,
-                .unsafe_sql = s->unsafe_sql,
-                .readers = c->readers,
-                .mailbox = c->mailbox,
-                .batch_commands = c->batch_commands,
-                .batch_ms = c->batch_ms,
-                .zone_min = c->zone_min,
-                .idem_keep_ms = (int64_t)c->idem_keep_days * 24 * 3600 * 1000,
-                .limits =
-                    {
-                        .soft_bytes = (size_t)c->script_memory_mib << 20,
-                        .grace_ms = c->script_grace_ms,
-                        .reply_bytes = (size_t)c->reply_mib << 20,
-                        .suspend = true,
-                        .amnesia = s->amnesia,
-                    },
-                .limit_rows = s->rows,
-                .nlimit_rows = config_limit_rows(c, s->rows),
-            },
+        .lanes = house_lanes(&s->house),
         .limits = c->limits,
         .lines = (enum server_lines)c->lines,
         .drain_ms = c->drain_ms,
         .version = MUSTER_VERSION,
     };
+    o.lanes.faults = s->faults;
+    o.lanes.unsafe_sql = s->unsafe_sql;
+    o.lanes.limits.amnesia = s->amnesia;
+    o.lanes.tick = probation_tick;
+    o.lanes.tick_arg = s->probation;
+    return o;
 }
 
 /* -- --check -- */
@@ -282,8 +224,8 @@ static int check_certificate(const struct serve *s, struct err *err)
     tls_endpoint_unref(endpoint);
     clock_format_instant(expires, 0, until);
     if (expires <= now)
-        return err_set(err, ERR_STATE, "%s has expired (%s)", s->cert, until);
-    printf("certificate %s is valid until %s%s\n", s->cert, until,
+        return err_set(err, ERR_STATE, "%s has expired (%s)", s->house.cert, until);
+    printf("certificate %s is valid until %s%s\n", s->house.cert, until,
            expires - now < EXPIRY_WARN_DAYS * 86400000LL ? ": renew it soon" : "");
     return 0;
 }
@@ -292,7 +234,7 @@ static int check_certificate(const struct serve *s, struct err *err)
 static int check_plugins(const struct serve *s, struct err *err)
 {
     const struct plugin *const *plugins;
-    const struct store_options options = {.path = s->db};
+    const struct store_options options = {.path = s->house.db};
     struct store *store = NULL;
     int count = registry_plugins(s->registry, &plugins);
     int rv = store_open(&options, STORE_READER, &store, err);
@@ -313,7 +255,8 @@ static int check_plugins(const struct serve *s, struct err *err)
 static int check(struct serve *s, struct err *err)
 {
     struct server_options o = server_options(s);
-    printf("configuration %s\nplugins from %s\n", s->config_path ? s->config_path : "(defaults)", s->plugins);
+    printf("configuration %s\nplugins from %s\n", s->house.config_path ? s->house.config_path : "(defaults)",
+           s->house.plugins);
     int rv = check_plugins(s, err);
     if (rv == 0)
         rv = check_certificate(s, err);
@@ -329,7 +272,7 @@ static void reload(struct serve *s)
     struct err err = {0};
     struct config fresh;
     struct tls_files files = tls_files(s);
-    if (config_load(s->config_path, &fresh, &err) != 0) {
+    if (config_load(s->house.config_path, &fresh, &err) != 0) {
         log_error("serve", "settings stay as they are: %s", err.text);
         return;
     }
@@ -385,13 +328,12 @@ static int run(struct serve *s, struct err *err)
     /* Neither the loop nor the signals are ever closed: a SIGTERM that comes while the process ends must find its handler, or it
      * would turn a clean end into a death by signal. */
     static uv_loop_t loop;
+    s->probation = probation_new();
     struct server_options options = server_options(s);
-    raise_descriptors(&s->config);
+    raise_descriptors(&s->house.config);
     if (uv_loop_init(&loop) != 0)
         return err_set(err, ERR_INTERNAL, "the event loop could not be made");
-    int rv = quarantine_start(s->quarantine, err);
-    if (rv == 0)
-        rv = server_start(&loop, &options, &s->server, err);
+    int rv = server_start(&loop, &options, &s->server, err);
     if (rv == 0) {
         watch_signals(s, &loop);
         const char *colon = strchr(options.host, ':');
@@ -423,6 +365,7 @@ int cli_serve(int argc, char **argv)
         status = rv == 0 ? 0 : cli_fail("serve", &err);
     }
     registry_unref(s->registry);
-    config_close(&s->config);
+    probation_free(s->probation);
+    house_close(&s->house);
     return status;
 }

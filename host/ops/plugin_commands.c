@@ -1,35 +1,9 @@
 #include "ops/commands.h"
 
-#include "ops/guard.h"
+#include "ops/install_commands.h"
 #include "plugin/args.h"
-#include "tls/random.h"
-#include "wire/reply.h"
 
 /* What is installed, how it is set, and what the server allows. */
-
-static int plugin_list(struct call *call, const struct value *args, struct reply *reply, struct err *err)
-{
-    (void)args;
-    (void)err;
-    const struct plugin *const *plugins;
-    int count = registry_plugins(calls_of(call)->registry, &plugins);
-    reply_array_open(reply);
-    for (int i = 0; i < count; i++) {
-        const struct plugin *p = plugins[i];
-        char hash[65];
-        hex_encode(p->hash, sizeof(p->hash), hash);
-        reply_map_open(reply);
-        reply_key_cstr(reply, "name", p->name);
-        reply_key_cstr(reply, "version", p->version);
-        reply_key_int(reply, "commands", p->commands);
-        reply_key_int(reply, "figures", p->figures);
-        reply_key_cstr(reply, "sha256", hash);
-        reply_key_cstr(reply, "summary", in_chinese(call) && p->summary_zh ? p->summary_zh : p->summary_en);
-        reply_close(reply);
-    }
-    reply_close(reply);
-    return 0;
-}
 
 static int limits(struct call *call, const struct value *args, struct reply *reply, struct err *err)
 {
@@ -139,8 +113,43 @@ static int setting_set(struct call *call, const struct value *args, struct reply
 }
 
 const struct native_command plugin_commands[] = {
-    {"plugin.list", MODE_READ, "", "[{name:text, version:text, commands:int, figures:int, sha256:text, summary:text}]",
-     "List the plugins.", "列出插件。", plugin_list},
+    {"plugin.list", MODE_READ, "",
+     "[{name:text, version:text, state:text, why:text, origin:text, trust:text, signer:text, requires:[text],"
+     " commands:int, figures:int, sha256:text, summary:text}]",
+     "List the plugins.", "列出插件。", install_list},
+    {"plugin.show", MODE_READ, "name:text(1..60)",
+     "{name:text, version:text, state:text, why:text, origin:text, folder:text, trust:text, signer:text,"
+     " requires:[text], required_by:[text], asks:[text], health:text, sha256:text, package_sha256:text,"
+     " commands:[text], figures:[text], counters:any, summary:text}",
+     "Show one plugin: where it came from, what it may do, what it has cost.", "显示一个插件：来源、权限与运行开销。",
+     install_show},
+    {"plugin.generations", MODE_READ, "limit:int(1..500)=20",
+     "[{generation:int, at:instant, user:text, reason:text, state:text, why:text, changed_at:instant, previous:int,"
+     " running:bool, plugins:[{name:text, version:text, origin:text, off:text}]}]",
+     "List the generations (sets of plugins), newest first.", "列出各代插件组合，最新在前。", install_generations},
+    {"plugin.upload", MODE_SLOW, "package:blob(1..6291456)", "{name:text, version:text, sha256:text, signer:text}",
+     "Check a package and keep it for plugin.stage.", "校验软件包并暂存，供 plugin.stage 使用。", install_upload},
+    {"plugin.stage", MODE_SLOW,
+     "kind:enum(install|upgrade|rollback|enable|disable|remove) package:blob(1..6291456)? uploaded:text(64)[](1..50)?"
+     " name:text(1..60)? to:int(1..)?",
+     "{stage:int, base:int, changes:[{name:text, from:text, to:text, origin:text, signer:text, sha256:text,"
+     " trust:text, asks:[text], added:[text]}], migrations:[{plugin:text, migration:text, action:text, back:text}],"
+     " commands_added:[text], commands_removed:[text], commands_changed:[text], warnings:[text]}",
+     "Work out and try a change of plugins on a copy, and offer it to plugin.activate; nothing changes yet.",
+     "在副本上推演并试运行一次插件变更，供 plugin.activate 启用；此时尚无任何改变。", install_stage},
+    {"plugin.activate", MODE_WRITE, "stage:int(1..) accept:text(1..200)[](0..200)?",
+     "{generation:int, state:text, probation_ms:int}",
+     "Carry a staged change out; what it adds must be named in accept.",
+     "启用已推演的变更；新增的权限须在 accept 中逐项列明。", install_activate},
+    {"plugin.settle", MODE_WRITE, "generation:int(1..)", "bool",
+     "Say that a generation has proved itself: the host alone does.", "确认某代插件组合运行正常（仅由主机自身执行）。",
+     install_settle},
+    {"plugin.verify", MODE_SLOW, "name:text(1..60)?", "[{name:text, version:text, ok:bool, why:text}]",
+     "Compare the plugins' files with what was installed.", "核对插件文件与安装时是否一致。", install_verify_all},
+    {"plugin.purge", MODE_WRITE, "name:text(1..60)", "{tables:int}",
+     "Drop the tables of a plugin that is not installed any more.", "删除已卸载插件的数据表。", install_purge},
+    {"plugin.keys", MODE_READ, "", "[{name:text, key_id:text, native:bool}]",
+     "List the keys whose packages may be installed.", "列出可信任的签名公钥。", install_keys},
     {"limits", MODE_READ, "", "[{name:text, value:int, unit:text, phase:text}]", "Show every limit of this server.",
      "显示本服务器的所有限制。", limits},
     {"setting.list", MODE_READ, "plugin:text(1..60)?",

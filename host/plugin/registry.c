@@ -264,6 +264,11 @@ void registry_keep(struct registry *r, void *note, void (*drop)(void *note))
     r->drop = drop;
 }
 
+void registry_renumber(struct registry *r, int64_t generation)
+{
+    r->generation = generation;
+}
+
 const void *registry_note(const struct registry *r)
 {
     return r->note;

@@ -59,6 +59,8 @@ int registry_off(const struct registry *r, const struct plugin_off *const **out)
 /* Something that belongs to this generation and lives as long as its registry; `drop` frees it. Once, before the
  * registry is shared. */
 void registry_keep(struct registry *r, void *note, void (*drop)(void *note));
+/* Before it is shared: another number. */
+void registry_renumber(struct registry *r, int64_t generation);
 const void *registry_note(const struct registry *r); /* NULL when there is none */
 bool registry_requires(const struct registry *r, const char *plugin, const char *other);
 /* The command nearest in spelling to an unknown one, or NULL when none is near. */

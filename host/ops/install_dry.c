@@ -1,0 +1,128 @@
+#include "ops/install_stage.h"
+
+#include "base/log.h"
+#include "ops/embed.h"
+#include "plugin/shelf.h"
+#include "wire/reader.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* The dry run: everything that activation will do and much of what the plugins will do, on a copy that is thrown away.
+ * The copy stands in the data folder, for it holds what the database holds. */
+
+int health_judge(const char *plugin, const char *command, struct slice reply, struct err *err)
+{
+    struct err why = {0};
+    if (reader_error(reply, &why))
+        return err_rule(err, ERR_STATE, "plugin.unwell", NULL, "%s is unwell: %s says %s %.400s", plugin, command,
+                        err_token(why.code), why.text);
+    struct reader r = {reader_strip(reply)};
+    struct node node;
+    bool well = reader_next(&r, &node) == 1;
+    if (well && node.type == NODE_BOOL)
+        well = node.i;
+    for (int64_t i = 0, pairs = well && node.type == NODE_MAP ? node.count : 0; i < pairs; i++) {
+        struct node key, value;
+        struct reader peek;
+        if (reader_next(&r, &key) != 1)
+            break;
+        peek = r;
+        if (slice_is(key.s, "ok") && reader_next(&peek, &value) == 1 && value.type == NODE_BOOL && !value.i)
+            well = false;
+        if (reader_skip(&r) != 0)
+            break;
+    }
+    return well ? 0
+                : err_rule(err, ERR_STATE, "plugin.unwell", NULL, "%s is unwell: %s answers that it is not ok", plugin,
+                           command);
+}
+
+static int migrate_all(struct store *s, const struct registry *after, struct err *err)
+{
+    const struct plugin *const *plugins;
+    int rv = 0, count = registry_plugins(after, &plugins);
+    for (int i = 0; rv >= 0 && i < count; i++) {
+        const struct migration *list;
+        int n = registry_migrations(after, plugins[i]->name, &list);
+        rv = migrate_within(s, plugins[i]->name, list, n, err);
+    }
+    return rv < 0 ? rv : 0;
+}
+
+static int migrate_copy(const char *db, const struct registry *after, struct err *err)
+{
+    const struct store_options options = {.path = db};
+    const struct store_request request = {.at_ms = 1};
+    struct store *s = NULL;
+    struct buf ignored = {0};
+    int rv = store_open(&options, STORE_WRITER, &s, err);
+    if (rv == 0)
+        rv = store_batch_begin(s, err);
+    if (rv == 0)
+        rv = store_command_begin(s, &request, &ignored, err);
+    if (rv == STORE_NEW)
+        rv = migrate_all(s, after, err);
+    if (rv == 0)
+        rv = store_command_end(s, &request, (struct slice){"", 0}, err);
+    if (rv == 0)
+        rv = store_batch_commit(s, err);
+    store_close(s);
+    buf_close(&ignored);
+    return rv > 0 ? err_set(err, ERR_INTERNAL, "the copy of the database could not be written") : rv;
+}
+
+static int ask_health(struct embed *e, const struct registry *after, struct err *err)
+{
+    const struct plugin *const *plugins;
+    struct identity *host = identity_host();
+    int rv = 0, count = registry_plugins(after, &plugins);
+    for (int i = 0; rv == 0 && i < count; i++) {
+        struct buf reply = {0};
+        if (!plugins[i]->health)
+            continue;
+        const struct slice word = slice_of(plugins[i]->health);
+        rv = embed_call(e, host, "en", 0, &word, 1, &reply, err);
+        if (rv == 0)
+            rv = health_judge(plugins[i]->name, plugins[i]->health, buf_view(&reply), err);
+        buf_close(&reply);
+    }
+    identity_unref(host);
+    return rv;
+}
+
+static int run_copy(struct calls *c, const char *db, const struct registry *after, struct err *err)
+{
+    struct embed *e = NULL;
+    const struct lanes_options options = {.db_path = db,
+                                          .registry = (struct registry *)(uintptr_t)after,
+                                          .readers = 1,
+                                          .mailbox = 4,
+                                          .zone_min = c->zone_min};
+    int rv = embed_open(&options, &e, err);
+    if (rv == 0)
+        rv = ask_health(e, after, err);
+    embed_close(e);
+    return rv;
+}
+
+int stage_dry_run(struct calls *c, const struct registry *after, struct err *err)
+{
+    char dir[SHELF_PATH_BYTES], db[SHELF_PATH_BYTES + 16];
+    int rv = shelf_tmp(c->site->data_dir, "dry", dir, err);
+    if (rv == 0 && mkdir(dir, 0700) != 0)
+        rv = err_set(err, ERR_IO, "make the folder %s", dir);
+    if (rv != 0)
+        return rv;
+    snprintf(db, sizeof(db), "%s/muster.db", dir);
+    rv = store_copy(c->store, db, err);
+    if (rv == 0)
+        rv = migrate_copy(db, after, err);
+    if (rv == 0)
+        rv = run_copy(c, db, after, err);
+    struct err left = {0};
+    if (folder_remove(dir, &left) != 0)
+        log_warn("plugin", "the copy of the database stays until the next start: %s", left.text);
+    return rv;
+}

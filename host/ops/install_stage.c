@@ -1,0 +1,274 @@
+#include "ops/install_stage.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "plugin/shelf.h"
+
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* From a wish to an offer:
+ *
+ *   packages ─► shelf ─► the set that would be (install_wish.c) ─► its registry: manifests, requirements, declarations
+ *            ─► the plan: what changes (install_plan.c) ─► dry run on a copy (install_dry.c)
+ *            ─► the states of every lane (lanes_prepare) ─► lanes_offer
+ *
+ * All of it on the slow lane's thread, while the others go on. Nothing that runs is touched; what fails takes its own
+ * packages from the shelf again. A stage that is never activated is forgotten with the next one, or with the process.
+ *
+ * A generation's number is greater than any before it, recorded or only staged, so that whoever activates 7 gets the 7
+ * that was shown. */
+
+static atomic_llong staged; /* the greatest number given out in this process */
+
+struct building {
+    struct calls *c;
+    const struct stage_wish *wish;
+    struct set base, next;
+    struct package_row rows[STAGE_PACKAGES_MAX];
+    struct package_info infos[STAGE_PACKAGES_MAX];
+    char folders[STAGE_PACKAGES_MAX][SHELF_PATH_BYTES];
+    bool fresh[STAGE_PACKAGES_MAX];
+    int nrows;
+    struct plan *plan;
+    struct registry *registry;
+};
+
+/* -- packages -- */
+
+/* Does the running generation use it? */
+static bool runs(void *arg, const char *folder)
+{
+    const struct set *base = arg;
+    for (int i = 0; i < base->count; i++)
+        if (base->plugins[i].folder && strcmp(base->plugins[i].folder, folder) == 0)
+            return true;
+    return false;
+}
+
+static int check_twice(const struct building *b, int nth, struct err *err)
+{
+    for (int i = 0; i < nth; i++)
+        if (strcmp(b->infos[i].name, b->infos[nth].name) == 0)
+            return err_rule(err, ERR_ARG, "plugin.twice", "package", "two packages of %s: %s and %s; give one",
+                            b->infos[i].name, b->infos[i].version, b->infos[nth].version);
+    return 0;
+}
+
+static int shelve(struct building *b, struct err *err)
+{
+    const struct site *site = b->c->site;
+    int rv = 0;
+    for (int i = 0; rv == 0 && i < b->wish->npackages; i++) {
+        struct package_info *info = &b->infos[i];
+        b->nrows = i + 1;
+        rv = shelf_put(site->data_dir, b->wish->packages[i], !site->developer, runs, &b->base, info, b->folders[i],
+                       &b->fresh[i], err);
+        if (rv == 0)
+            rv = check_twice(b, i, err);
+        b->rows[i] = (struct package_row){.hash = info->hash,
+                                          .name = info->name,
+                                          .version = info->version,
+                                          .folder = b->folders[i],
+                                          .signer = info->signer,
+                                          .key_id = info->key_id,
+                                          .sums = buf_view(&info->sums)};
+        if (rv == 0 && lanes_stopping(b->c->lanes))
+            rv =
+                err_rule(err, ERR_BUSY, "busy.stopping", NULL, "the server is stopping; send it again when it is back");
+    }
+    return rv;
+}
+
+static void take_down(struct building *b)
+{
+    for (int i = 0; i < b->nrows; i++) {
+        struct err left = {0};
+        if (b->fresh[i] && shelf_remove(b->c->site->data_dir, b->folders[i], &left) != 0)
+            log_warn("plugin", "a package that was refused stays on the shelf: %s", left.text);
+    }
+}
+
+/* The plan outlives this building: its texts go into its own memory. */
+static void keep_packages(struct building *b)
+{
+    struct arena *a = &b->plan->arena;
+    b->plan->packages = arena_alloc(a, (size_t)(b->nrows + 1) * sizeof(*b->plan->packages));
+    b->plan->npackages = b->nrows;
+    for (int i = 0; i < b->nrows; i++) {
+        const struct package_row *from = &b->rows[i];
+        b->plan->packages[i] = (struct package_row){.hash = arena_text(a, slice_of(from->hash)),
+                                                    .name = arena_text(a, slice_of(from->name)),
+                                                    .version = arena_text(a, slice_of(from->version)),
+                                                    .folder = arena_text(a, slice_of(from->folder)),
+                                                    .signer = arena_text(a, slice_of(from->signer)),
+                                                    .key_id = arena_text(a, slice_of(from->key_id)),
+                                                    .sums = {arena_text(a, from->sums), from->sums.len}};
+    }
+}
+
+/* -- the set -- */
+
+static int read_base(struct building *b, int64_t *last, struct err *err)
+{
+    struct store *s = b->c->store;
+    int64_t running = registry_generation(b->c->registry);
+    int rv = store_read_begin(s, err);
+    if (rv == 0)
+        rv = record_last(s, last, err);
+    if (rv == 0)
+        rv = record_read(s, running, &b->base, err);
+    if (rv == 0)
+        rv = err_rule(err, ERR_STATE, "generation.absent", NULL, "generation %lld, which runs, is not recorded here",
+                      (long long)running);
+    store_read_end(s);
+    return rv < 0 ? rv : 0;
+}
+
+static void set_text(char **field, const char *text)
+{
+    free(*field);
+    *field = mem_dup(text);
+}
+
+static void describe(struct building *b)
+{
+    static const char *const verbs[] = {"install", "upgrade", "rollback", "enable", "disable", "remove", "back"};
+    const struct stage_wish *w = b->wish;
+    struct buf reason = {0};
+    buf_text(&reason, verbs[w->kind]);
+    for (int i = 0; i < b->nrows; i++)
+        buf_fmt(&reason, " %s %s", b->rows[i].name, b->rows[i].version);
+    if (w->name)
+        buf_fmt(&reason, " %s", w->name);
+    if (w->kind == STAGE_BACK)
+        buf_fmt(&reason, " from %lld: %s", (long long)w->failed, w->why);
+    else if (w->kind == STAGE_ROLLBACK && !w->name)
+        buf_fmt(&reason, " to %lld", (long long)(w->to ? w->to : b->base.previous));
+    if (w->kind != STAGE_BACK) /* nobody wants to go back to the one that was given up */
+        b->next.previous = b->base.number;
+    set_text(&b->next.user, w->user);
+    set_text(&b->next.reason, buf_cstr(&reason));
+    set_text(&b->next.state, b->plan->proved ? STATE_GOOD : STATE_PROBATION);
+    free(b->next.why);
+    b->next.why = NULL;
+    buf_close(&reason);
+}
+
+static int compose(struct building *b, int64_t last, struct err *err)
+{
+    int64_t number = atomic_load(&staged);
+    number = (last > number ? last : number) + 1;
+    int rv = store_read_begin(b->c->store, err);
+    if (rv == 0)
+        rv = stage_compose(b->c, b->wish, &b->base, b->rows, b->nrows, &b->next, err);
+    store_read_end(b->c->store);
+    if (rv != 0)
+        return rv;
+    b->next.number = number;
+    b->next.at_ms = clock_now_ms();
+    describe(b);
+    atomic_store(&staged, number);
+    return set_load(b->c->site, &b->next, &b->registry, err);
+}
+
+/* What stands in the package's name must be what its manifest says. */
+static int check_versions(const struct building *b, struct err *err)
+{
+    for (int i = 0; i < b->nrows; i++) {
+        const struct plugin *p = registry_plugin(b->registry, slice_of(b->rows[i].name));
+        if (!p || strcmp(p->version, b->rows[i].version) != 0)
+            return err_rule(err, ERR_POLICY, "package.form", NULL, "the package says it is %s %s, its manifest says %s",
+                            b->rows[i].name, b->rows[i].version, p ? p->version : "otherwise");
+    }
+    return 0;
+}
+
+/* -- the plan -- */
+
+static void warn(struct building *b)
+{
+    const struct set *next = registry_set(b->registry);
+    for (int i = 0; i < b->nrows; i++)
+        if (!b->rows[i].signer[0])
+            plan_warn(b->plan, "%s %s is not signed; only a server in developer mode takes it", b->rows[i].name,
+                      b->rows[i].version);
+    for (int i = 0; i < next->count; i++) {
+        const struct set_plugin *now = &next->plugins[i], *old = set_find(&b->base, now->name);
+        if (now->off && old && !old->off && strncmp(now->off, "requires ", 9) == 0)
+            plan_warn(b->plan, "%s will not run: it %s", now->name, now->off);
+        if (!now->folder && !now->off && old && old->folder)
+            plan_warn(b->plan, "%s %s, which came with the program, will run in place of %s", now->name, now->version,
+                      old->version);
+    }
+}
+
+static int work_out(struct building *b, struct err *err)
+{
+    bool safe = registry_set(b->c->registry) == NULL;
+    plan_compare(b->plan, &b->base, b->c->registry, b->registry);
+    if (set_same(registry_set(b->registry), &b->base) && !safe)
+        return err_rule(err, ERR_STATE, "plugin.nothing", NULL, "nothing would change");
+    int rv = store_read_begin(b->c->store, err);
+    if (rv == 0)
+        rv = plan_migrations(b->plan, b->c->store, b->registry, err);
+    store_read_end(b->c->store);
+    if (rv == 0)
+        warn(b);
+    return rv;
+}
+
+static int try_and_offer(struct building *b, struct err *err)
+{
+    struct generation *g = NULL;
+    int rv = stage_dry_run(b->c, b->registry, err);
+    if (rv == 0)
+        rv = lanes_prepare(b->c->lanes, b->registry, &g, err);
+    if (rv != 0)
+        return rv;
+    keep_packages(b);
+    ((struct set *)(uintptr_t)registry_set(b->registry))->plan = b->plan;
+    b->plan = NULL;
+    lanes_offer(b->c->lanes, g);
+    return 0;
+}
+
+int stage_build(struct calls *c, const struct stage_wish *wish, const struct set **out, struct err *err)
+{
+    struct building *b = mem_zalloc(sizeof(*b));
+    int64_t last = 0;
+    b->c = c;
+    b->wish = wish;
+    b->plan = plan_new();
+    b->plan->ask = wish->kind == STAGE_INSTALL || wish->kind == STAGE_UPGRADE;
+    b->plan->proved = wish->kind == STAGE_BACK;
+    b->plan->failed = wish->failed;
+    b->plan->why = wish->why ? arena_text(&b->plan->arena, slice_of(wish->why)) : NULL;
+    int rv = read_base(b, &last, err);
+    b->plan->base = b->base.number;
+    if (rv == 0)
+        rv = shelve(b, err);
+    if (rv == 0)
+        rv = compose(b, last, err);
+    if (rv == 0)
+        rv = check_versions(b, err);
+    if (rv == 0)
+        rv = work_out(b, err);
+    if (rv == 0)
+        rv = try_and_offer(b, err);
+    if (rv == 0)
+        *out = registry_set(b->registry);
+    else
+        take_down(b);
+    registry_unref(b->registry); /* the offered generation holds its own reference */
+    plan_free(b->plan);
+    for (int i = 0; i < b->nrows; i++)
+        package_info_close(&b->infos[i]);
+    set_close(&b->base);
+    set_close(&b->next);
+    free(b);
+    return rv;
+}

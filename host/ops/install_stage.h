@@ -1,0 +1,38 @@
+/* Staging: from a wish to a generation that is offered to the writer. Inside ops/. */
+#ifndef MUSTER_OPS_INSTALL_STAGE_H
+#define MUSTER_OPS_INSTALL_STAGE_H
+
+#include "ops/install_plan.h"
+#include "work/calls.h"
+
+enum stage_kind { STAGE_INSTALL, STAGE_UPGRADE, STAGE_ROLLBACK, STAGE_ENABLE, STAGE_DISABLE, STAGE_REMOVE, STAGE_BACK };
+
+#define STAGE_PACKAGES_MAX 50
+
+struct stage_wish {
+    enum stage_kind kind;
+    struct slice packages[STAGE_PACKAGES_MAX]; /* whole files */
+    int npackages;
+    const char *name; /* of the plugin, or NULL */
+    int64_t to;       /* ROLLBACK: to this generation; 0: the one before */
+    const char *user;
+    int64_t failed; /* BACK: the generation that is given up, and why */
+    const char *why;
+};
+
+/* Work the wish out and offer it: packages are put on the shelf, the new set is loaded, tried out on a copy of the
+ * database, and built for every lane. On an error nothing has changed, the shelf neither. The set of the result belongs to
+ * the offered registry; `*out` is valid until the next offer. The slow lane's thread, outside of a read. */
+int stage_build(struct calls *c, const struct stage_wish *wish, const struct set **out, struct err *err);
+
+/* install_dry.c: apply the migrations of this registry to a copy of the database, run a host on it, and ask the
+ * health commands. */
+int stage_dry_run(struct calls *c, const struct registry *after, struct err *err);
+/* What a health command answered: 0 when it is well, or ERR_STATE (rule "plugin.unwell") that says why. */
+int health_judge(const char *plugin, const char *command, struct slice reply, struct err *err);
+
+/* install_wish.c: what the set would be. `base` is the one that is changed; reads the record. */
+int stage_compose(struct calls *c, const struct stage_wish *wish, const struct set *base,
+                  const struct package_row *packages, int npackages, struct set *next, struct err *err);
+
+#endif
