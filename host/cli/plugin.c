@@ -4,6 +4,20 @@
 #include <string.h>
 
 const struct cli_command cli_plugin_commands[] = {
+    {"pack", "make a package of a plugin's folder", cli_plugin_pack},
+    {"sign", "sign a package", cli_plugin_sign},
+    {"keys", "make a key; say whose packages a server takes", cli_plugin_keys},
+    {"install", "install packages, while the server runs", cli_plugin_install},
+    {"upgrade", "install newer versions of plugins", cli_plugin_upgrade},
+    {"rollback", "go back to the set before, or one plugin to its version before", cli_plugin_change},
+    {"enable", "let a plugin run again", cli_plugin_change},
+    {"disable", "stop a plugin; its tables stay", cli_plugin_change},
+    {"remove", "take a plugin away; its tables stay", cli_plugin_change},
+    {"purge", "drop the tables of a plugin that was removed", cli_plugin_change},
+    {"list", "list the plugins, and why one does not run", cli_plugin_change},
+    {"show", "show one plugin: origin, rights, cost", cli_plugin_change},
+    {"verify", "compare the plugins' files with what was installed", cli_plugin_change},
+    {"generations", "list the sets of plugins that ran", cli_plugin_change},
     {NULL, NULL, NULL},
 };
 
@@ -17,7 +31,7 @@ static void print_list(FILE *to)
 {
     fputs("Usage: muster plugin SUBCOMMAND [OPTIONS]\n\n", to);
     for (const struct cli_command *c = cli_plugin_commands; c->name != NULL; c++)
-        fprintf(to, "  %-9s %s\n", c->name, c->summary);
+        fprintf(to, "  %-11s %s\n", c->name, c->summary);
     fputs("\nmuster help plugin SUBCOMMAND prints its manual.\n", to);
 }
 

@@ -7,6 +7,13 @@
 /* As the subcommands of cli.h: argv[0] is the subcommand's own name, and --help prints its manual. Errors are told as
  * those of "plugin NAME", so that `muster help plugin NAME` leads to the manual. */
 
+int cli_plugin_pack(int argc, char **argv);
+int cli_plugin_sign(int argc, char **argv);
+int cli_plugin_keys(int argc, char **argv);
+int cli_plugin_install(int argc, char **argv);
+int cli_plugin_upgrade(int argc, char **argv);
+int cli_plugin_change(int argc, char **argv); /* everything else that is one command of the server */
+
 /* In the order of an author's day, then of an administrator's. Ended by an entry without name. */
 extern const struct cli_command cli_plugin_commands[];
 

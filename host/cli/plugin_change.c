@@ -1,0 +1,161 @@
+#include "cli/cli.h"
+#include "cli/plugin.h"
+#include "cli/plugin_link.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* The subcommands that change what is installed without bringing anything, and those that only tell: each is one of the
+ * server's commands, so that what a script does over the wire and what is done here is the same. */
+
+static const char *const change_manual =
+    "Usage: muster plugin %s%s [--yes] [--no-wait] [CONNECTION]\n\n%s\n\n"
+    "  --yes                 do not ask\n"
+    "  --no-wait             do not wait until the new set has proved itself\n\n%s";
+static const char *const tell_manual = "Usage: muster plugin %s%s [CONNECTION]\n\n%s\n\n%s";
+
+struct verb {
+    const char *name;
+    const char *words; /* of the usage */
+    const char *about;
+    const char *command; /* of the server; NULL: plugin.stage kind=NAME */
+    bool named;          /* a name must be given */
+    bool writes;         /* asks before it sends */
+};
+
+static const struct verb verbs[] = {
+    {"rollback", " [NAME] [--to GENERATION]",
+     "Goes back to the generation before this one, or, with NAME, one plugin to its version before. What the newer\n"
+     "version's migrations did is undone.",
+     NULL, false, false},
+    {"enable", " NAME", "Lets a plugin run again that was disabled or is in quarantine.", NULL, true, false},
+    {"disable", " NAME", "Stops a plugin; its tables stay as they are.", NULL, true, false},
+    {"remove", " NAME", "Takes a plugin away; its tables stay, until `purge`.", NULL, true, false},
+    {"purge", " NAME", "Drops the tables of a plugin that was removed, and all that is in them.", "plugin.purge", true,
+     true},
+    {"list", "", "Lists the plugins: what runs, what does not and why.", "plugin.list", false, false},
+    {"show", " NAME", "Shows one plugin: where it came from, what it may do, what it has cost.", "plugin.show", true,
+     false},
+    {"verify", " [NAME]", "Compares the plugins' files with what was installed.", "plugin.verify", false, false},
+    {"generations", "", "Lists the sets of plugins that ran, newest first.", "plugin.generations", false, false},
+};
+
+struct change {
+    const struct verb *verb;
+    char full[32]; /* "plugin NAME" */
+    struct plugin_link link;
+    const char *to;
+    bool yes, no_wait;
+};
+
+static const struct verb *find_verb(const char *name)
+{
+    size_t i = 0;
+    while (strcmp(verbs[i].name, name) != 0)
+        i++;
+    return &verbs[i];
+}
+
+/* -1: go on; otherwise the exit status. */
+static int parse(struct change *c, int argc, char **argv, struct err *err)
+{
+    static const struct option options[] = {
+        CONNECT_LONG_OPTIONS,
+        {"to", required_argument, NULL, 't'},
+        {"yes", no_argument, NULL, 'y'},
+        {"no-wait", no_argument, NULL, 'n'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    opterr = 0;
+    optind = 0;
+    for (int o; (o = getopt_long(argc, argv, ":h", options, NULL)) != -1;) {
+        int rv = connect_option(&c->link.connect, o, optarg, err);
+        if (rv < 0)
+            return cli_misuse(c->full, "%s", err->text);
+        if (rv > 0)
+            continue;
+        switch (o) {
+        case 't':
+            c->to = optarg;
+            break;
+        case 'y':
+            c->yes = true;
+            break;
+        case 'n':
+            c->no_wait = true;
+            break;
+        case 'h':
+            printf(c->verb->command && !c->verb->writes ? tell_manual : change_manual, c->verb->name, c->verb->words,
+                   c->verb->about, CONNECT_MANUAL);
+            return 0;
+        case ':':
+            return cli_misuse(c->full, "%s needs a value", argv[optind - 1]);
+        default:
+            return cli_misuse(c->full, "unknown option %s", argv[optind - 1]);
+        }
+    }
+    if (argc - optind > 1)
+        return cli_misuse(c->full, "what is \"%s\"?", argv[optind + 1]);
+    return c->verb->named && optind == argc ? cli_misuse(c->full, "which plugin?") : -1;
+}
+
+static int confirm(const struct change *c, const char *name, struct err *err)
+{
+    char answer[16] = "";
+    if (c->yes)
+        return 0;
+    printf("%s\n%s %s: go on? [y/N] ", c->verb->about, c->verb->name, name);
+    fflush(stdout);
+    if (fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y'))
+        return 0;
+    return err_rule(err, ERR_POLICY, "plugin.unconfirmed", NULL, "nothing was changed; --yes goes on without asking");
+}
+
+static int stage(struct change *c, const char *name, struct err *err)
+{
+    char kind[32], named[80], to[48];
+    struct slice words[4] = {SLICE("plugin.stage")};
+    int n = 1;
+    json_t *plan = NULL;
+    snprintf(kind, sizeof(kind), "kind=%s", c->verb->name);
+    words[n++] = slice_of(kind);
+    snprintf(named, sizeof(named), "name=%s", name ? name : "");
+    if (name)
+        words[n++] = slice_of(named);
+    snprintf(to, sizeof(to), "to=%s", c->to ? c->to : "");
+    if (c->to)
+        words[n++] = slice_of(to);
+    int rv = link_json(&c->link, words, n, &plan, err);
+    if (rv == 0)
+        rv = link_go(&c->link, plan, c->yes, !c->no_wait, err);
+    json_decref(plan);
+    return rv;
+}
+
+static int run(struct change *c, const char *name, struct err *err)
+{
+    char named[80];
+    snprintf(named, sizeof(named), "name=%s", name ? name : "");
+    int rv = c->verb->writes ? confirm(c, name, err) : 0;
+    if (rv == 0)
+        rv = link_open(&c->link, err);
+    if (rv == 0 && !c->verb->command)
+        return stage(c, name, err);
+    const struct slice words[] = {slice_of(c->verb->command), slice_of(named)};
+    return rv == 0 ? link_print(&c->link, words, name ? 2 : 1, err) : rv;
+}
+
+int cli_plugin_change(int argc, char **argv)
+{
+    struct change c = {.verb = find_verb(argv[0])};
+    struct err err = {0};
+    snprintf(c.full, sizeof(c.full), "plugin %s", argv[0]);
+    int status = parse(&c, argc, argv, &err);
+    if (status < 0) {
+        int rv = run(&c, optind < argc ? argv[optind] : NULL, &err);
+        status = rv == 0 ? 0 : cli_fail(c.full, &err);
+    }
+    link_close(&c.link);
+    return status;
+}

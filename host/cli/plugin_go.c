@@ -1,0 +1,177 @@
+#include "cli/plugin_link.h"
+
+#include "base/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A plan in words, the question, and what comes of it. */
+
+enum { POLL_MS = 300 };
+
+static const char *text_of(const json_t *map, const char *key)
+{
+    const char *text = json_string_value(json_object_get(map, key));
+    return text ? text : "";
+}
+
+static void print_words(const char *label, const json_t *list)
+{
+    if (json_array_size(list) == 0)
+        return;
+    printf("  %s", label);
+    for (size_t i = 0; i < json_array_size(list); i++)
+        printf(" %s", json_string_value(json_array_get(list, i)));
+    printf("\n");
+}
+
+static void print_change(const json_t *c)
+{
+    const char *from = text_of(c, "from"), *to = text_of(c, "to"), *signer = text_of(c, "signer");
+    if (!*to) {
+        printf("%s %s ends\n", text_of(c, "name"), from);
+        return;
+    }
+    printf("%s %s%s%s", text_of(c, "name"), from, *from ? " → " : "", to);
+    if (strcmp(text_of(c, "origin"), "bundled") == 0)
+        printf(", which came with the program");
+    else
+        printf(", %s%s", *signer ? "signed by " : "NOT SIGNED", signer);
+    printf(", %s\n", strcmp(text_of(c, "trust"), "lua") == 0      ? "Lua in a sandbox"
+                     : strcmp(text_of(c, "trust"), "native") == 0 ? "NATIVE code inside the server, fully trusted"
+                                                                  : "native code in a process of its own");
+    print_words("may:", json_object_get(c, "asks"));
+    print_words("NEW:", json_object_get(c, "added"));
+}
+
+static void print_step(const json_t *s)
+{
+    const char *back = text_of(s, "back");
+    printf("migration %s %s: %s%s\n", text_of(s, "plugin"), text_of(s, "migration"), text_of(s, "action"),
+           strcmp(text_of(s, "action"), "undo") == 0 ? ""
+           : strcmp(back, "down") == 0               ? " (a rollback undoes it)"
+           : strcmp(back, "additive") == 0           ? " (a rollback can leave it)"
+                                                     : "");
+}
+
+static void print_plan(const json_t *plan)
+{
+    const char *const lists[][2] = {{"commands_added", "commands added:"},
+                                    {"commands_changed", "commands changed:"},
+                                    {"commands_removed", "commands removed:"}};
+    size_t i;
+    json_t *item;
+    json_array_foreach(json_object_get(plan, "changes"), i, item) print_change(item);
+    json_array_foreach(json_object_get(plan, "migrations"), i, item) print_step(item);
+    for (i = 0; i < 3; i++)
+        print_words(lists[i][1], json_object_get(plan, lists[i][0]));
+    json_array_foreach(json_object_get(plan, "warnings"), i, item) printf("warning: %s\n", json_string_value(item));
+}
+
+/* "Yes" names everything that was shown as new, plugin by plugin. */
+static void list_accepted(const json_t *plan, struct buf *out)
+{
+    size_t i, k;
+    json_t *change, *word, *list = json_array();
+    json_array_foreach(json_object_get(plan, "changes"), i, change)
+    {
+        json_array_foreach(json_object_get(change, "added"), k, word)
+        {
+            json_array_append_new(list, json_sprintf("%s:%s", text_of(change, "name"), json_string_value(word)));
+        }
+    }
+    char *text = json_dumps(list, JSON_COMPACT);
+    buf_fmt(out, "accept=%s", text);
+    free(text);
+    json_decref(list);
+}
+
+static int ask(bool yes, struct err *err)
+{
+    char answer[16] = "";
+    if (yes)
+        return 0;
+    if (!isatty(STDIN_FILENO))
+        return err_rule(err, ERR_POLICY, "plugin.unconfirmed", NULL,
+                        "nothing was changed: nobody is there to say yes; look the plan over and use --yes");
+    printf("Go on? [y/N] ");
+    fflush(stdout);
+    if (fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y'))
+        return 0;
+    return err_rule(err, ERR_POLICY, "plugin.unconfirmed", NULL, "nothing was changed");
+}
+
+/* -- the probation -- */
+
+static int look(struct plugin_link *link, json_int_t number, char state[16], struct err *err)
+{
+    const struct slice words[] = {SLICE("plugin.generations"), SLICE("limit=5")};
+    json_t *list, *g;
+    size_t i;
+    int rv = link_json(link, words, 2, &list, err);
+    snprintf(state, 16, "left");
+    json_array_foreach(list, i, g)
+    {
+        if (rv != 0 || json_integer_value(json_object_get(g, "generation")) != number)
+            continue;
+        snprintf(state, 16, "%s", text_of(g, "state"));
+        if (strcmp(state, "failed") == 0)
+            rv =
+                err_rule(err, ERR_STATE, "plugin.unwell", NULL, "generation %lld was given up, the one before runs: %s",
+                         (long long)number, text_of(g, "why"));
+    }
+    json_decref(list);
+    return rv;
+}
+
+static int watch(struct plugin_link *link, json_int_t number, json_int_t probation_ms, struct err *err)
+{
+    uint64_t start = clock_mono_ns();
+    bool terminal = isatty(STDOUT_FILENO);
+    char state[16] = "probation";
+    int rv = 0;
+    while (rv == 0 && strcmp(state, "probation") == 0) {
+        if (terminal) {
+            printf("\rwatching it: %d of %d s ", (int)((clock_mono_ns() - start) / 1000000000),
+                   (int)(probation_ms / 1000));
+            fflush(stdout);
+        }
+        usleep(POLL_MS * 1000);
+        rv = look(link, number, state, err);
+    }
+    if (terminal)
+        printf("\n");
+    if (rv == 0)
+        printf("generation %lld is %s\n", (long long)number, state);
+    return rv;
+}
+
+int link_go(struct plugin_link *link, const json_t *plan, bool yes, bool wait, struct err *err)
+{
+    char stage[48];
+    struct buf accept = {0};
+    json_t *done = NULL;
+    snprintf(stage, sizeof(stage), "stage=%lld", (long long)json_integer_value(json_object_get(plan, "stage")));
+    print_plan(plan);
+    fflush(stdout);
+    list_accepted(plan, &accept);
+    const struct slice words[] = {SLICE("plugin.activate"), slice_of(stage), slice_of(buf_cstr(&accept))};
+    int rv = ask(yes, err);
+    if (rv == 0)
+        rv = link_json(link, words, 3, &done, err);
+    if (rv == 0) {
+        json_int_t number = json_integer_value(json_object_get(done, "generation"));
+        json_int_t probation_ms = json_integer_value(json_object_get(done, "probation_ms"));
+        printf("generation %lld runs\n", (long long)number);
+        fflush(stdout);
+        if (wait && link->client)
+            rv = watch(link, number, probation_ms, err);
+        else if (link->embed)
+            printf("no server runs here: it will be watched when one is started\n");
+    }
+    json_decref(done);
+    buf_close(&accept);
+    return rv;
+}

@@ -1,0 +1,231 @@
+#include "cli/cli.h"
+#include "cli/plugin.h"
+#include "cli/plugin_link.h"
+#include "cli/plugin_resolve.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* `muster plugin install` and `upgrade`: read the packages, find what they require, send all of it, show the plan, ask,
+ * and watch. What may run is the server's to judge; here it is only found. */
+
+static const char manual[] =
+    "Usage: muster plugin %s FILE… [--from DIR] [--locked FILE] [--yes] [--no-wait] [CONNECTION]\n\n"
+    "Sends packages (NAME-VERSION.muster) to the server of the data folder, which checks their signatures, tries them\n"
+    "out on a copy of its database, and tells what would change. With your consent it changes over while it runs, and\n"
+    "goes back by itself if the new plugins are unwell in their first seconds. Does no server serve the folder, the same\n"
+    "is done on the folder itself.\n\n"
+    "  --from DIR            take what is required and not installed from the packages in this folder\n"
+    "  --locked FILE         install exactly what this plugins.lock names, found among FILE… and --from\n"
+    "  --yes                 do not ask; agrees to everything the plan shows as NEW\n"
+    "  --no-wait             do not wait until the new set has proved itself\n\n" CONNECT_MANUAL;
+
+struct install {
+    const char *verb; /* "install" or "upgrade" */
+    struct plugin_link link;
+    const char *from, *locked;
+    bool yes, no_wait;
+    struct offers offers;
+};
+
+/* -1: go on; otherwise the exit status. */
+static int parse(struct install *in, int argc, char **argv, struct err *err)
+{
+    static const struct option options[] = {
+        CONNECT_LONG_OPTIONS,
+        {"from", required_argument, NULL, 'f'},
+        {"locked", required_argument, NULL, 'l'},
+        {"yes", no_argument, NULL, 'y'},
+        {"no-wait", no_argument, NULL, 'n'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    char name[32];
+    snprintf(name, sizeof(name), "plugin %s", in->verb);
+    opterr = 0;
+    optind = 0;
+    for (int c; (c = getopt_long(argc, argv, ":h", options, NULL)) != -1;) {
+        int rv = connect_option(&in->link.connect, c, optarg, err);
+        if (rv < 0)
+            return cli_misuse(name, "%s", err->text);
+        if (rv > 0)
+            continue;
+        switch (c) {
+        case 'f':
+            in->from = optarg;
+            break;
+        case 'l':
+            in->locked = optarg;
+            break;
+        case 'y':
+            in->yes = true;
+            break;
+        case 'n':
+            in->no_wait = true;
+            break;
+        case 'h':
+            printf(manual, in->verb);
+            return 0;
+        case ':':
+            return cli_misuse(name, "%s needs a value", argv[optind - 1]);
+        default:
+            return cli_misuse(name, "unknown option %s", argv[optind - 1]);
+        }
+    }
+    return optind < argc || in->locked ? -1 : cli_misuse(name, "which package?");
+}
+
+/* -- what there is -- */
+
+static int add_running(struct install *in, struct err *err)
+{
+    const struct slice words[] = {SLICE("plugin.list")};
+    json_t *list, *p;
+    size_t i;
+    int rv = link_json(&in->link, words, 1, &list, err);
+    json_array_foreach(list, i, p)
+    {
+        const char *needs[NEEDS_MAX];
+        const json_t *requires = json_object_get(p, "requires");
+        const char *state = json_string_value(json_object_get(p, "state"));
+        int n = 0;
+        for (size_t k = 0; k < json_array_size(requires) && n < NEEDS_MAX; k++)
+            needs[n++] = json_string_value(json_array_get(requires, k));
+        if (rv == 0 && state && strcmp(state, "on") == 0)
+            rv = offers_add_running(&in->offers, json_string_value(json_object_get(p, "name")),
+                                    json_string_value(json_object_get(p, "version")), needs, n, err);
+    }
+    json_decref(list);
+    return rv;
+}
+
+static struct offer *find_hash(struct offers *o, const char *hash)
+{
+    for (int i = 0; i < o->count; i++)
+        if (o->list[i].path && strcmp(o->list[i].hash, hash) == 0)
+            return &o->list[i];
+    return NULL;
+}
+
+/* Lines "name version sha256 signer". What came with the program and what runs already need no package. */
+static int take_lock_line(struct install *in, char *line, struct err *err)
+{
+    char *rest = line, *name = strtok_r(rest, " \n", &rest), *version = strtok_r(rest, " \n", &rest),
+         *hash = strtok_r(rest, " \n", &rest), *signer = strtok_r(rest, " \n", &rest);
+    if (!name || name[0] == '#' || (signer && strcmp(signer, "(bundled)") == 0))
+        return 0;
+    if (!version || !hash)
+        return err_rule(err, ERR_ARG, "lock.form", NULL, "%s: lines are: name version sha256 signer", in->locked);
+    struct offer *offer = find_hash(&in->offers, hash);
+    if (offer)
+        offer->chosen = true;
+    return offer ? 0
+                 : err_rule(err, ERR_NOTFOUND, "lock.missing", NULL,
+                            "%s names %s %s with sha256 %.12s…, of which there is no package here", in->locked, name,
+                            version, hash);
+}
+
+static int take_lock(struct install *in, struct err *err)
+{
+    char line[512];
+    FILE *f = fopen(in->locked, "re");
+    if (!f)
+        return err_set(err, ERR_IO, "%s: %s", in->locked, strerror(errno));
+    int rv = 0;
+    for (int i = 0; i < in->offers.count; i++) {
+        if (in->offers.list[i].chosen)
+            in->offers.list[i].chosen = false;
+    }
+    while (rv == 0 && fgets(line, sizeof(line), f))
+        rv = take_lock_line(in, line, err);
+    fclose(f);
+    return rv;
+}
+
+static int find_all(struct install *in, char **files, int count, struct err *err)
+{
+    int rv = 0;
+    for (int i = 0; rv == 0 && i < count; i++)
+        rv = offers_add_file(&in->offers, files[i], true, err);
+    if (rv == 0 && in->from)
+        rv = offers_add_folder(&in->offers, in->from, err);
+    if (rv == 0)
+        rv = add_running(in, err);
+    if (rv != 0)
+        return rv;
+    if (in->locked)
+        return take_lock(in, err);
+    /* Without a folder to choose from, the server explains what is missing. */
+    return in->from ? offers_resolve(&in->offers, err) : 0;
+}
+
+/* -- sending them -- */
+
+static int upload(struct install *in, const struct offer *offer, struct buf *list, struct err *err)
+{
+    struct buf word = {0};
+    json_t *reply = NULL;
+    buf_text(&word, "package=");
+    int rv = package_read(offer->path, &word, err);
+    const struct slice words[] = {SLICE("plugin.upload"), buf_view(&word)};
+    if (rv == 0)
+        rv = link_json(&in->link, words, 2, &reply, err);
+    if (rv == 0)
+        buf_fmt(list, "%s\"%s\"", list->len > strlen("uploaded=[") ? "," : "",
+                json_string_value(json_object_get(reply, "sha256")));
+    json_decref(reply);
+    buf_close(&word);
+    return rv;
+}
+
+static int run(struct install *in, char **files, int count, struct err *err)
+{
+    char kind[32];
+    struct buf list = {0};
+    json_t *plan = NULL;
+    int rv = link_open(&in->link, err);
+    if (rv == 0)
+        rv = find_all(in, files, count, err);
+    buf_text(&list, "uploaded=[");
+    for (int i = 0; rv == 0 && i < in->offers.count; i++)
+        if (in->offers.list[i].chosen && in->offers.list[i].path)
+            rv = upload(in, &in->offers.list[i], &list, err);
+    buf_text(&list, "]");
+    snprintf(kind, sizeof(kind), "kind=%s", in->verb);
+    const struct slice words[] = {SLICE("plugin.stage"), slice_of(kind), buf_view(&list)};
+    if (rv == 0)
+        rv = link_json(&in->link, words, 3, &plan, err);
+    if (rv == 0)
+        rv = link_go(&in->link, plan, in->yes, !in->no_wait, err);
+    json_decref(plan);
+    buf_close(&list);
+    return rv;
+}
+
+static int install(const char *verb, int argc, char **argv)
+{
+    struct install in = {.verb = verb};
+    struct err err = {0};
+    char name[32];
+    int status = parse(&in, argc, argv, &err);
+    if (status < 0) {
+        int rv = run(&in, argv + optind, argc - optind, &err);
+        snprintf(name, sizeof(name), "plugin %s", verb);
+        status = rv == 0 ? 0 : cli_fail(name, &err);
+    }
+    offers_close(&in.offers);
+    link_close(&in.link);
+    return status;
+}
+
+int cli_plugin_install(int argc, char **argv)
+{
+    return install("install", argc, argv);
+}
+
+int cli_plugin_upgrade(int argc, char **argv)
+{
+    return install("upgrade", argc, argv);
+}

@@ -1,0 +1,164 @@
+#include "cli/plugin_link.h"
+
+#include "cli/cell.h"
+#include "cli/cli.h"
+#include "cli/table.h"
+#include "ops/commands.h"
+#include "ops/install_start.h"
+#include "ops/probation.h"
+#include "plugin/args.h"
+#include "script/quarantine.h"
+#include "wire/reader.h"
+#include "wire/render.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A server is asked first. Does none answer there, and does nobody hold the folder's lock, this process becomes the
+ * host for as long as it takes: the same commands, the same record, no network. */
+
+enum { REPLY_MS = 20 * 60 * 1000, TICK_MS = 100, TICKS = 50 };
+
+static bool local(const char *host)
+{
+    return !host || strcmp(host, "127.0.0.1") == 0 || strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0;
+}
+
+static int open_own(struct plugin_link *link, struct err *err)
+{
+    struct registry *registry = NULL;
+    link->house.data = link->connect.data;
+    int rv = house_open(&link->house, err);
+    if (rv == 0)
+        rv = quarantine_start(link->house.quarantine, err);
+    if (rv == 0)
+        rv = install_start(&link->house.site, link->house.db, true, &registry, err);
+    if (rv != 0)
+        return rv;
+    struct lanes_options options = house_lanes(&link->house);
+    link->probation = probation_new();
+    options.registry = registry;
+    options.readers = 1;
+    options.tick = probation_tick;
+    options.tick_arg = link->probation;
+    rv = embed_open(&options, &link->embed, err);
+    registry_unref(registry);
+    return rv;
+}
+
+int link_open(struct plugin_link *link, struct err *err)
+{
+    int rv = connect_settle(&link->connect, err);
+    if (rv != 0)
+        return rv;
+    struct client_options options = connect_options(&link->connect);
+    options.proto = 3;
+    options.name = "muster-plugin";
+    options.timeout_ms = options.timeout_ms ? options.timeout_ms : REPLY_MS;
+    rv = client_open(&options, &link->client, err);
+    if (rv == 0)
+        cell_use_hello(client_hello(link->client));
+    if (rv != ERR_IO || !link->connect.data || link->connect.user || !local(link->connect.host))
+        return rv;
+    struct err own = {0};
+    rv = open_own(link, &own);
+    if (rv == ERR_BUSY)
+        return ERR_IO; /* a server has the folder, but listens elsewhere: what the client said is what helps */
+    if (rv != 0 && err)
+        *err = own;
+    return rv;
+}
+
+/* The host's own tick writes plugins.lock and tidies the shelf: give it the time. */
+static void wait_tidy(struct plugin_link *link)
+{
+    char path[HOUSE_PATH_BYTES + 20], line[100], wanted[64];
+    snprintf(path, sizeof(path), "%s/plugins.lock", link->house.data);
+    snprintf(wanted, sizeof(wanted), "# generation %lld:", (long long)registry_generation(embed_registry(link->embed)));
+    for (int i = 0; i < TICKS; i++) {
+        FILE *f = fopen(path, "re");
+        bool there = f && fgets(line, sizeof(line), f) && strncmp(line, wanted, strlen(wanted)) == 0;
+        if (f)
+            fclose(f);
+        if (there)
+            return;
+        usleep(TICK_MS * 1000);
+    }
+}
+
+void link_close(struct plugin_link *link)
+{
+    if (link->embed)
+        wait_tidy(link);
+    embed_close(link->embed);
+    probation_free(link->probation);
+    client_close(link->client);
+    house_close(&link->house);
+    connect_close(&link->connect);
+    buf_close(&link->reply);
+    *link = (struct plugin_link){0};
+}
+
+int link_call(struct plugin_link *link, const struct slice *words, int nwords, struct slice *reply, struct err *err)
+{
+    if (link->client)
+        return client_call(link->client, words, nwords, reply, err);
+    struct identity *host = identity_host();
+    buf_clear(&link->reply);
+    int rv = embed_call(link->embed, host, "en", 0, words, nwords, &link->reply, err);
+    identity_unref(host);
+    *reply = buf_view(&link->reply);
+    struct err refused = {0};
+    if (rv == 0 && reader_error(*reply, &refused)) {
+        if (err)
+            *err = refused;
+        rv = refused.code;
+    }
+    return rv;
+}
+
+int link_json(struct plugin_link *link, const struct slice *words, int nwords, json_t **out, struct err *err)
+{
+    struct slice reply;
+    struct buf text = {0};
+    *out = NULL;
+    int rv = link_call(link, words, nwords, &reply, err);
+    if (rv == 0)
+        rv = render_json(reply, &text);
+    if (rv == 0) {
+        *out = json_loadb(text.data, text.len, JSON_DECODE_ANY, NULL);
+        rv = *out ? 0 : err_set(err, ERR_PROTO, "the reply is not what was expected");
+    }
+    buf_close(&text);
+    return rv;
+}
+
+/* The host's commands are known without asking. */
+static struct shape *shape_of(struct slice command)
+{
+    struct shape *shape = NULL;
+    struct err ignored = {0};
+    for (const struct native_command *const *list = host_commands; *list; list++)
+        for (const struct native_command *c = *list; c->name; c++)
+            if (slice_is(command, c->name))
+                return shape_parse(c->returns, &shape, &ignored) == 0 ? shape : NULL;
+    return NULL;
+}
+
+int link_print(struct plugin_link *link, const struct slice *words, int nwords, struct err *err)
+{
+    struct slice reply;
+    struct buf out = {0};
+    int rv = link_call(link, words, nwords, &reply, err);
+    if (rv == 0) {
+        struct shape *shape = shape_of(words[0]);
+        pretty_reply(reply, shape, &out);
+        shape_free(shape);
+        if (fwrite(out.data, 1, out.len, stdout) != out.len || fflush(stdout) != 0)
+            rv = err_set(err, ERR_IO, "cannot write to standard output");
+    }
+    buf_close(&out);
+    return rv;
+}
