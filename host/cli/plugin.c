@@ -4,6 +4,8 @@
 #include <string.h>
 
 const struct cli_command cli_plugin_commands[] = {
+    {"new", "make the folder of a new plugin, in Lua or in C", cli_plugin_new},
+    {"test", "run a plugin's tests in a host of its own", cli_plugin_test},
     {"pack", "make a package of a plugin's folder", cli_plugin_pack},
     {"sign", "sign a package", cli_plugin_sign},
     {"keys", "make a key; say whose packages a server takes", cli_plugin_keys},

@@ -7,6 +7,9 @@
 /* As the subcommands of cli.h: argv[0] is the subcommand's own name, and --help prints its manual. Errors are told as
  * those of "plugin NAME", so that `muster help plugin NAME` leads to the manual. */
 
+int cli_plugin_new(int argc, char **argv);
+int cli_plugin_check(int argc, char **argv);
+int cli_plugin_test(int argc, char **argv);
 int cli_plugin_pack(int argc, char **argv);
 int cli_plugin_sign(int argc, char **argv);
 int cli_plugin_keys(int argc, char **argv);

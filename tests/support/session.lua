@@ -1,226 +1,26 @@
---- Plays transcripts of sessions against a running server and compares the replies.
+--- Plays transcripts of sessions against a running server: api/tools/transcript.lua says what they look like.
 ---
 ---   muster play tests/support/session.lua -- FILE.session…
----
---- A line is one of these; `#` begins a comment, blank lines mean nothing:
----   A> command arg name=value name="two words"    connection A sends and waits for the reply
----   A>> command …                                 sends without waiting: replies are read by the next A< lines
----   A< EXPECTED                                   checks the next reply of A, in order
----   A[bob]> command                               at its first use A signs in as the user bob (else: as the administrator)
----   A! RAW "\x16…"                                sends bytes as they are, inside TLS
----   A<eof        A close                          the server has closed A;  we close A
----   @role NAME pattern…                           defines a role
----   @user NAME role=R[,R…] [unit=CODE] [person=P] makes a user with a token and these roles
----   @at INSTANT | off                             from here on every write carries at=INSTANT
----   @lang en | zh-CN | off                        from here on every command of a plugin carries lang=
----   @plugins NAME…                                tells the reader what the file is about
---- EXPECTED: an integer, "text", OK, nil, true, false; JSON, in which a map or array ending with `...` may hold more;
---- `*` or "*" for anything; $name keeps a value, ${name} puts it into later lines; -CODE [rule] [words of the message];
---- `!replayed` behind a value.
-local expect = require("expect")
+package.path = arg[0]:gsub("[^/]*$", "") .. "../../api/tools/?.lua;" .. package.path
+local transcript = require("transcript")
 
-local tokens, roles = {}, {}  -- users and roles made so far, over all files
-local admin, modes            -- modes: command → "read" or "write"
-local MAX_FAILURES = 20
 local TIMEOUT_MS = math.tointeger(tonumber(os.getenv("SESSION_TIMEOUT_MS") or 20000)) -- for each reply
 
 local function set_up()
-  admin = muster.connect({ name = "session-admin" })
-  modes = {}
+  local admin, modes = muster.connect({ name = "session-admin" }), {}
   for name, doc in pairs(admin:words({ "COMMAND", "DOCS" })) do modes[name] = doc.mode end
-end
-
---- How many writes the server has answered from its memory. The mark `replayed` is part of maps alone; for other
---- replies this tells.
-local function replays()
-  local info = admin:words({ "INFO", "lanes" })
-  return math.tointeger(info:match("replayed:(%d+)") or "0")
-end
-
-local play = {}
-play.__index = play
-
-local function new_play(path)
-  return setmetatable({ path = path, line = 0, conns = {}, vars = {}, checks = 0, failures = {} }, play)
-end
-
-function play:fail(why, sent, expected, got)
-  local parts = { ("%s:%d: %s"):format(self.path, self.line, why) }
-  if sent then parts[#parts + 1] = "  sent      " .. sent end
-  if expected then parts[#parts + 1] = "  expected  " .. expected end
-  if got then parts[#parts + 1] = "  got       " .. got end
-  self.failures[#self.failures + 1] = table.concat(parts, "\n")
-end
-
-function play:stop(why) error({ stop = ("%s:%d: %s"):format(self.path, self.line, why) }) end
-
-function play:substitute(text)
-  return (text:gsub("%${([%w_]+)}", function(name)
-    return self.vars[name] or self:stop("nothing was kept as " .. name)
-  end))
-end
-
-function play:connection(name, user)
-  local c = self.conns[name]
-  if c and user and c.user ~= user then
-    self:stop(("connection %s is signed in as %s"):format(name, c.user or "the administrator"))
-  end
-  if c then return c end
-  if user and not tokens[user] then self:stop("there is no @user " .. user) end
-  local options = { name = "session-" .. name, timeout_ms = TIMEOUT_MS }
-  if user then options.user, options.token = user, tokens[user] end
-  local ok, conn = pcall(muster.connect, options)
-  if not ok then self:stop(("connection %s: %s"):format(name, tostring(conn))) end
-  c = { conn = conn, user = user, sent = {}, replies = {} }
-  self.conns[name] = c
-  return c
-end
-
---- What a line adds to a command: @at for writes, @lang for all commands of plugins and the host.
-function play:decorate(words)
-  local mode, has = modes[words[1]], {}
-  for i = 2, #words do has[words[i]:match("^([%w_]+)=") or ""] = true end
-  if self.at and mode == "write" and not has.at then words[#words + 1] = "at=" .. self.at end
-  if self.lang and mode and not has.lang then words[#words + 1] = "lang=" .. self.lang end
-  return words
-end
-
-local function describe(value, err)
-  if err then return ("-%s %s"):format(err.code, tostring(err):gsub("^%S+ ", "")) end
-  return expect.show(value)
-end
-
---- Read one reply of `c` into its queue.
-local function read(c)
-  local value, err, meta = c.conn:recv()
-  local sent = table.remove(c.sent, 1)
-  c.replies[#c.replies + 1] = { value = value, err = err, replayed = meta and meta.replayed, sent = sent }
-end
-
-function play:send(c, text, wait)
-  local words, why = muster.split(text)
-  if not words then self:stop(why) end
-  if #words == 0 then self:stop("nothing to send") end
-  local idem = wait and text:find("idem=", 1, true)
-  local before = idem and replays()
-  local ok, lost = pcall(function()
-    c.conn:queue(self:decorate(words))
-    c.conn:flush()
-  end)
-  if not ok and not tostring(lost):find("connection") then error(lost) end
-  c.sent[#c.sent + 1] = text
-  if not wait then return end
-  while #c.sent > 0 do read(c) end
-  local reply = c.replies[#c.replies]
-  if idem and not reply.replayed and replays() > before then reply.replayed = true end
-end
-
-function play:check(c, text)
-  self.checks = self.checks + 1
-  if #c.replies == 0 then read(c) end
-  local reply = table.remove(c.replies, 1)
-  local why = expect.check(text, reply.value, reply.err, reply.replayed, self.vars)
-  if why then self:fail(why, reply.sent, text, describe(reply.value, reply.err)) end
-end
-
-function play:check_end(c)
-  self.checks = self.checks + 1
-  if #c.replies == 0 then read(c) end
-  local reply = table.remove(c.replies, 1)
-  local closed = reply.err and reply.err.connection and reply.err.rule == "connection.closed"
-  if not closed then self:fail("the connection is still open", reply.sent, "eof", describe(reply.value, reply.err)) end
-end
-
-local function unquote(text)
-  local parsed, rest = expect.parse(text)
-  return type(parsed) == "string" and rest == "" and parsed or nil
-end
-
-local directives = {}
-
-function directives:role(rest)
-  local name, patterns = rest:match("^(%S+)%s+(.+)$")
-  if not name then self:stop("@role NAME pattern…") end
-  if roles[name] then return end
-  local grants = {}
-  for pattern in patterns:gmatch("%S+") do grants[#grants + 1] = pattern end
-  admin:call("role.define", { name = name, grants = grants })
-  roles[name] = true
-end
-
-function directives:user(rest)
-  local name, options = rest:match("^(%S+)%s*(.*)$")
-  local given = {}
-  for key, value in options:gmatch("(%w+)=(%S+)") do given[key] = self:substitute(value) end
-  if not name then self:stop("@user NAME role=R[,R…] [unit=CODE] [person=P]") end
-  if not tokens[name] then
-    admin:call("user.add", { name = name, person = given.person, methods = "token" })
-    tokens[name] = admin:call("user.token", { name = name, label = "session" }).token
-  end
-  for role in (given.role or ""):gmatch("[^,]+") do
-    admin:call("role.grant", { user = name, role = role, unit = given.unit })
-  end
-end
-
-function directives:at(rest) self.at = rest ~= "off" and self:substitute(rest) or nil end
-function directives:lang(rest) self.lang = rest ~= "off" and rest or nil end
-function directives.plugins() end
-
-function play:directive(line)
-  local name, rest = line:match("^@(%a+)%s*(.-)%s*$")
-  local run = name and directives[name]
-  if not run then self:stop("unknown directive " .. line) end
-  local ok, err = pcall(run, self, rest)
-  if not ok then
-    if type(err) == "table" and err.stop then error(err) end
-    self:stop(("%s: %s"):format(line, tostring(err)))
-  end
-end
-
-function play:obey(line)
-  if line:sub(1, 1) == "@" then return self:directive(line) end
-  local name, user, rest = line:match("^(%a[%w_]*)(%b[])(.*)$")
-  if name then user = user:sub(2, -2) else name, rest = line:match("^(%a[%w_]*)(.*)$") end
-  if not name then self:stop("cannot read this line") end
-  rest = rest:gsub("%s+$", "")
-  if rest:match("^<%s*eof$") then return self:check_end(self:connection(name, user)) end
-  local pipelined, queued = rest:match("^>>()%s*(.*)$")
-  if pipelined then return self:send(self:connection(name, user), self:substitute(queued), false) end
-  local op, text = rest:match("^([<>])%s*(.*)$")
-  if op == ">" then return self:send(self:connection(name, user), self:substitute(text), true) end
-  if op == "<" then return self:check(self:connection(name, user), self:substitute(text)) end
-  local raw = rest:match("^!%s*RAW%s+(.*)$")
-  local bytes = raw and unquote(self:substitute(raw))
-  if bytes then return self:connection(name, user).conn:raw(bytes) end
-  if rest:match("^%s+close$") then
-    self:connection(name, user).conn:close()
-    self.conns[name] = nil
-    return
-  end
-  self:stop("cannot read this line")
-end
-
---- An error nobody looked at is a mistake of the transcript, or of the server.
-function play:finish()
-  for name, c in pairs(self.conns) do
-    while #c.sent > 0 do read(c) end
-    for _, reply in ipairs(c.replies) do
-      if reply.err then
-        self:fail(("a refusal to %s was not checked"):format(name), reply.sent, nil, describe(nil, reply.err))
-      end
-    end
-    c.conn:close()
-  end
-end
-
-function play:run()
-  for line in io.lines(self.path) do
-    self.line = self.line + 1
-    line = line:gsub("\r$", "")
-    if line:match("%S") and not line:match("^%s*#") then self:obey(line) end
-    if #self.failures >= MAX_FAILURES then self:stop("too many failures; the rest was not played") end
-  end
-  self:finish()
+  return transcript.house({
+    admin = admin,
+    modes = modes,
+    connect = function(name, user, token)
+      return muster.connect({ name = "session-" .. name, timeout_ms = TIMEOUT_MS, user = user, token = token })
+    end,
+    -- The mark `replayed` is part of maps alone; for other replies this tells.
+    replays = function()
+      local info = admin:words({ "INFO", "lanes" })
+      return math.tointeger(info:match("replayed:(%d+)") or "0")
+    end,
+  })
 end
 
 if #muster.args == 0 then
@@ -228,19 +28,17 @@ if #muster.args == 0 then
   muster.exit(2)
 end
 
-set_up()
+local house = set_up()
 local failed = false
 for _, path in ipairs(muster.args) do
-  local p = new_play(path)
-  local ok, err = xpcall(p.run, function(e) return type(e) == "table" and e or debug.traceback(tostring(e), 2) end, p)
-  if not ok then p.failures[#p.failures + 1] = type(err) == "table" and (err.stop or tostring(err)) or err end
-  if #p.failures == 0 then
-    print(("ok %s (%d checks)"):format(path, p.checks))
+  local checks, failures = transcript.play(path, house)
+  if #failures == 0 then
+    print(("ok %s (%d checks)"):format(path, checks))
   else
     failed = true
-    print(table.concat(p.failures, "\n"))
-    print(("FAILED %s (%d checks, %d failures)"):format(path, p.checks, #p.failures))
+    print(table.concat(failures, "\n"))
+    print(("FAILED %s (%d checks, %d failures)"):format(path, checks, #failures))
   end
 end
-admin:close()
+house.admin:close()
 muster.exit(failed and 1 or 0)

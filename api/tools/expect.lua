@@ -1,4 +1,4 @@
---- What a transcript expects of a reply: parsing and comparing. See session.lua for the format.
+--- What a transcript expects of a reply: parsing and comparing. See transcript.lua for the format.
 local expect = {}
 
 local ANY = {}      -- matches everything

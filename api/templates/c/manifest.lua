@@ -1,0 +1,4 @@
+return {
+  name = "@NAME@", version = "1.0.0", api = 1, requires = {}, native = true,
+  summary = { en = "Greets guests.", ["zh-CN"] = "问候来宾" },
+}

@@ -1,0 +1,3 @@
+return {
+  ["%s was greeted before"] = "%s 已问候过",
+}

@@ -1,0 +1,133 @@
+#include "cli/tool.h"
+#include "cli/tool_plugins.h"
+
+#include "base/log.h"
+#include "plugin/package.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <lauxlib.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* A plugin's code is run in a process of its own, so that whatever it does, its author is told what was asked of it
+ * last: that stands in memory which both processes see. The parent has no threads. */
+
+enum { NOTE_BYTES = 4096, RESULT_BYTES = 4 * 1024 * 1024 };
+
+static char *noted; /* NOTE_BYTES, shared */
+
+/* note(text): what is done now. [-0, +0, v] */
+static int note(lua_State *L)
+{
+    const char *text = luaL_checkstring(L, 1);
+    if (noted)
+        snprintf(noted, NOTE_BYTES, "%s", text);
+    return 0;
+}
+
+static void send_all(int fd, const char *text, size_t len)
+{
+    for (ssize_t n; len > 0; text += n, len -= (size_t)n) {
+        n = write(fd, text, len);
+        if (n < 0 && errno != EINTR)
+            return;
+        n = n < 0 ? 0 : n;
+    }
+}
+
+/* The child: run the function at 1 with the folder; its result, a text, goes to `fd`. Does not return. */
+static void be_child(lua_State *L, const char *folder, int seconds, int fd)
+{
+    size_t len = 0;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    alarm((unsigned)seconds);
+    log_set_level(LOG_WARN);
+    lua_pushvalue(L, 1);
+    lua_pushstring(L, folder);
+    int failed = lua_pcall(L, 1, 1, 0);
+    const char *text = lua_tolstring(L, -1, &len);
+    if (failed)
+        fprintf(stderr, "muster: %s\n", text ? text : "an error that is no text");
+    else if (text)
+        send_all(fd, text, len);
+    fflush(NULL);
+    _exit(failed ? 1 : 0);
+}
+
+/* Why the child ended before its time, pushed. [-0, +1, m] */
+static void push_reason(lua_State *L, int status, int seconds)
+{
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
+        lua_pushfstring(L, "it was not done within %d s", seconds);
+    else if (WIFSIGNALED(status))
+        lua_pushfstring(L, "it ended by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+    else
+        lua_pushfstring(L, "it ended with exit status %d", WEXITSTATUS(status));
+}
+
+/* [-0, +3, m] */
+static int listen_to(lua_State *L, pid_t pid, int fd, int seconds)
+{
+    struct buf result = {.max = RESULT_BYTES};
+    char bytes[4096];
+    int status = 0;
+    for (ssize_t n; (n = read(fd, bytes, sizeof bytes)) > 0 || (n < 0 && errno == EINTR);) {
+        if (n > 0)
+            buf_append(&result, bytes, (size_t)n);
+    }
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+        lua_pushlstring(L, result.len > 0 ? result.data : "", result.len);
+        buf_close(&result);
+        return 1;
+    }
+    buf_close(&result);
+    lua_pushnil(L);
+    push_reason(L, status, seconds);
+    lua_pushstring(L, noted);
+    return 3;
+}
+
+/* apart(f, seconds) → the text that f(folder) returns when it is called in a process of its own, with an empty folder;
+ * or nil, how that process ended, and what it noted last. [-0, +3, e] */
+static int apart(lua_State *L)
+{
+    char folder[TOOL_PATH_BYTES];
+    struct err err = {0};
+    int ends[2], seconds = (int)luaL_checkinteger(L, 2);
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    if (!noted) {
+        noted = mmap(NULL, NOTE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        noted = noted == MAP_FAILED ? NULL : noted;
+    }
+    if (!noted || tool_temporary(folder, sizeof folder, &err) != 0)
+        return luaL_error(L, "%s", noted ? err.text : strerror(errno));
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return luaL_error(L, "pipe: %s", strerror(errno));
+    noted[0] = '\0';
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(ends[0]);
+        be_child(L, folder, seconds, ends[1]);
+    }
+    close(ends[1]);
+    int results = pid > 0 ? listen_to(L, pid, ends[0], seconds) : 0;
+    close(ends[0]);
+    folder_remove(folder, NULL);
+    return pid > 0 ? results : luaL_error(L, "fork: %s", strerror(errno));
+}
+
+void tool_open_apart(lua_State *L)
+{
+    static const luaL_Reg functions[] = {{"apart", apart}, {"note", note}, {NULL, NULL}};
+    luaL_setfuncs(L, functions, 0);
+}
