@@ -48,11 +48,13 @@ function family.is_bundled(dir)
   return muster.real(dir) == muster.real(("%s/plugins/%s"):format(muster.share, dir:match("([^/]+)$")))
 end
 
---- Build the C files of an author's own folder. Ends the program when the compiler refuses them.
-function family.compile(dir, fail)
+--- Build the C files of an author's own folder, all of them again with `force`. Warnings of the compiler go to standard
+--- error; ends the program when it refuses.
+function family.compile(dir, force, fail)
   if family.is_bundled(dir) then return end
-  local ok, why = muster.compile(dir, false)
-  if not ok then fail("%s", why) end
+  local said, why = muster.compile(dir, force)
+  if not said then fail("%s", why) end
+  io.stderr:write(said)
 end
 
 return family

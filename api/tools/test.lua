@@ -141,7 +141,7 @@ local function uncalled(own, called)
   return names
 end
 
-family.compile(dir, options.fail)
+family.compile(dir, false, options.fail)
 local found = files()
 if #found == 0 then
   local what = word == "" and "*.session and no *_spec.lua" or "test named *" .. word .. "*"

@@ -1,5 +1,6 @@
 #include "cli/tool.h"
 
+#include "base/log.h"
 #include "cli/cli.h"
 #include "cli/play.h"
 
@@ -73,6 +74,7 @@ int tool_run(const char *name, int argc, char **argv)
     static struct tool tool; /* not on the stack: muster.exit leaves from inside */
     const char *word = strrchr(name, ' ');
     int status = 0;
+    log_set_level(LOG_ERROR + 1); /* the tool says what it has to say */
     tool = (struct tool){.name = name, .argc = argc, .argv = argv};
     snprintf(tool.path, sizeof tool.path, "%s/api/tools/%s.lua", tool_share(), word ? word + 1 : name);
     lua_State *L = luaL_newstate();

@@ -19,7 +19,7 @@
  *   lint(sql, migration)             nil, or text and rule; `sql` is one statement
  *   statements(sql)                  {{text=, line=}, …}
  *   same_items(format, other)        may one stand for the other?
- *   compile(dir, force)              build a folder's C files; true, or nil and what the compiler said (tool_build.c)
+ *   compile(dir, force)              build a folder's C files; the compiler's words, or nil and why (tool_build.c)
  *   plugins{folder, …, bundled=}     load plugins: an object, or nil and why not (tool_plugins.c, tool_host.c)
  *   apart(f, seconds)  note(text)    run f(folder) in a process of its own (tool_apart.c)
  *

@@ -50,8 +50,19 @@ static bool ends_with(const char *name, const char *end)
     return n > m && strcmp(name + n - m, end) == 0;
 }
 
+static bool later(struct timespec a, struct timespec b)
+{
+    return a.tv_sec != b.tv_sec ? a.tv_sec > b.tv_sec : a.tv_nsec > b.tv_nsec;
+}
+
+static void take_later(struct timespec *newest, const struct stat *st)
+{
+    if (later(st->st_mtim, *newest))
+        *newest = st->st_mtim;
+}
+
 /* Add the .c files; `newest` gets the time of the last change of any .c or .h. Returns how many .c, or ERR_IO. */
-static int add_sources(struct words *w, const char *dir, time_t *newest, struct err *err)
+static int add_sources(struct words *w, const char *dir, struct timespec *newest, struct err *err)
 {
     struct dirent **names = NULL;
     int count = scandir(dir, &names, NULL, alphasort), sources = 0;
@@ -64,7 +75,7 @@ static int add_sources(struct words *w, const char *dir, time_t *newest, struct 
         bool source = ends_with(name, ".c");
         if ((source || ends_with(name, ".h")) && name[0] != '.' &&
             snprintf(path, sizeof path, "%s/%s", dir, name) < (int)sizeof path && stat(path, &st) == 0) {
-            *newest = st.st_mtime > *newest ? st.st_mtime : *newest;
+            take_later(newest, &st);
             if (source)
                 add(w, path);
             sources += source;
@@ -114,10 +125,14 @@ static int run(struct words *w, const char *dir, struct buf *said, struct err *e
     return 0;
 }
 
-static bool up_to_date(const char *so, time_t newest)
+static bool up_to_date(const char *so, struct timespec newest)
 {
+    char header[PATH_MAX];
     struct stat st;
-    return stat(so, &st) == 0 && st.st_mtime >= newest;
+    snprintf(header, sizeof header, "%s/api/muster.h", tool_share());
+    if (stat(header, &st) == 0)
+        take_later(&newest, &st);
+    return stat(so, &st) == 0 && later(st.st_mtim, newest);
 }
 
 static int build(const char *dir, const char *so, struct words *sources, struct buf *said, struct err *err)
@@ -148,7 +163,7 @@ static int build(const char *dir, const char *so, struct words *sources, struct 
 int plugin_build(const char *dir, bool force, struct buf *said, struct err *err)
 {
     struct words sources = {0};
-    time_t newest = 0;
+    struct timespec newest = {0};
     char *path = realpath(dir, NULL), so[PATH_MAX];
     if (!path)
         return err_set(err, ERR_IO, "%s: %s", dir, strerror(errno));

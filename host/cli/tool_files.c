@@ -113,14 +113,14 @@ static int same_items(lua_State *L)
     return 1;
 }
 
-/* compile(dir, force) → true, or nil and why not. [-0, +2, v] */
+/* compile(dir, force) → what the compiler said, or nil and why not. [-0, +2, v] */
 static int compile(lua_State *L)
 {
     struct buf said = {0};
     struct err err = {0};
     if (plugin_build(luaL_checkstring(L, 1), lua_toboolean(L, 2), &said, &err) == 0) {
+        lua_pushlstring(L, said.len > 0 ? said.data : "", said.len);
         buf_close(&said);
-        lua_pushboolean(L, 1);
         return 1;
     }
     lua_pushnil(L);

@@ -1,0 +1,138 @@
+--- Rules for one Lua file of a plugin: names, modules, refusals, SQL.
+local sandbox = require "sandbox"
+local syntax = require "syntax"
+
+local rules = {}
+
+local CODES = {}
+for code in ("ARG NOTFOUND STATE NOPERM SCOPE CONFLICT DUP CLOSED LIMIT POLICY"):gmatch("%u+") do CODES[code] = true end
+rules.CODES = "ARG NOTFOUND STATE NOPERM SCOPE CONFLICT DUP CLOSED LIMIT POLICY"
+
+local DETAILS = { rule = true, arg = true, state = true, allowed = true }
+
+local QUERIES = { run = true, row = true, rows = true, value = true }
+
+--- `see`: the findings' collector, see:error(line, rule, advice, fmt, …) and see:warn.
+function rules.names(out, see)
+  for _, name in ipairs(out.globals) do
+    if name.assigned then
+      see:error(name.line, "global.write", "write `local`; what shall last is kept in the database",
+        "the global variable %s is written", name.name)
+    elseif not sandbox.globals[name.name] then
+      see:error(name.line, "global.unknown", "declare it, or require the module that has it",
+        "there is no global %s (no io, os, debug)", name.name)
+    end
+  end
+  for _, variable in ipairs(out.locals) do
+    if variable.uses == 0 and not variable.hidden and variable.name:sub(1, 1) ~= "_" then
+      see:error(variable.line, variable.param and "unused.argument" or "unused.local",
+        variable.param and "name it _ or leave it out" or "leave it out", "%s is never used", variable.name)
+    end
+  end
+  for _, call in ipairs(out.calls) do
+    local what = call.kind == "call" and call.object
+    local library = what and what.kind == "index" and what.object.global and sandbox.missing[what.object.name]
+    if library and library[what.key.value] then
+      see:error(call.line, "global.missing", "it would differ from run to run", "the sandbox has no %s.%s",
+        what.object.name, what.key.value)
+    end
+  end
+end
+
+--- Modules that are not there. `plugin`: {name, dir, requires = {other = range}}.
+function rules.modules(out, see, plugin)
+  for _, call in ipairs(out.calls) do
+    local module = call.kind == "call" and call.object.global and call.object.name == "require" and call.args[1]
+      and syntax.constant(call.args[1])
+    local owner, inner = (module or ""):match("^([%w_]+)%.([%w_.]+)$")
+    local path
+    if owner == "muster" then
+      path = ("%s/api/lib/%s.lua"):format(muster.share, inner)
+    elseif owner == plugin.name then
+      path = ("%s/%s.lua"):format(plugin.dir, (inner:gsub("%.", "/")))
+    end
+    if path and muster.kind(path) ~= "file" then
+      see:error(call.line, "require.missing", "the file would be " .. path, "there is no module %s", module)
+    elseif owner and not path then
+      see:error(call.line, "require.foreign", "ask it by call:invoke or call:figure",
+        "%s is a module of another plugin", module)
+    elseif module and not owner and not plugin.requires[module] then
+      see:error(call.line, "require.undeclared", "name it in the manifest's requires",
+        "the plugin %s is not required", module)
+    end
+  end
+end
+
+--- How many values a format takes.
+local function items(format)
+  local count = 0
+  for item in format:gsub("%%%%", ""):gmatch("%%") do count = count + #item end
+  return count
+end
+
+local OPEN_ENDED = { call = true, method = true, ["..."] = true }
+
+--- How many values these arguments are from the `from`th on; nil when that is seen only when it runs.
+local function count(args, from)
+  if #args >= from and OPEN_ENDED[args[#args].kind] then return nil end
+  return math.max(#args - from + 1, 0)
+end
+
+--- call:fail(code, [details,] format, …). `formats` collects {text, line}.
+function rules.refusals(out, see, formats)
+  for _, call in ipairs(out.calls) do
+    if call.kind == "method" and call.name == "fail" and #call.args >= 2 then
+      for _, code in ipairs((syntax.texts(call.args[1]))) do
+        if not CODES[code.text] then
+          see:error(code.line, "fail.code", "it is one of " .. rules.CODES, "call:fail: there is no code %s", code.text)
+        end
+      end
+      local details = call.args[2].kind == "table" and call.args[2]
+      for _, field in ipairs(details and details.fields or {}) do
+        local key = field.key and syntax.constant(field.key)
+        if key and not DETAILS[key] then
+          see:error(field.line, "fail.detail", "they are rule, arg, state and allowed",
+            "call:fail: there is no detail %s", key)
+        end
+      end
+      local at = details and 3 or 2
+      local given = count(call.args, at + 1)
+      for _, format in ipairs(call.args[at] and (syntax.texts(call.args[at])) or {}) do
+        formats[#formats + 1] = format
+        if given and given ~= items(format.text) then
+          see:error(format.line, "fail.items", "give one value for each %s or %d", "%d values for \"%s\"", given,
+            format.text)
+        end
+      end
+    end
+  end
+end
+
+--- Every statement given to call.db. `prepare`: f(sql) → number of parameters, or nil and why not.
+function rules.sql(out, see, prepare)
+  for _, call in ipairs(out.calls) do
+    local object = call.object
+    local field, named = object.kind == "index", object.kind == "name"
+    local database = field and object.key.value == "db" or named and object.name == "db"
+    if call.kind == "method" and database and QUERIES[call.name] and #call.args >= 1 then
+      local texts, whole = syntax.texts(call.args[1])
+      for _, sql in ipairs(texts) do
+        local parameters, why, rule = prepare(sql.text)
+        local given = count(call.args, 2)
+        if not parameters then
+          see:error(sql.line, rule and rule ~= "" and rule or "sql.wrong", "the tables are as the migrations make them",
+            "%s", why)
+        elseif given and given ~= parameters then
+          see:error(call.line, "sql.parameters", "give one value for each ?", "%d values for %d parameters", given,
+            parameters)
+        end
+      end
+      if not whole and call.args[1].kind == "binary" then
+        see:warn(call.line, "sql.built", "constant texts and ? parameters can be looked at",
+          "this SQL is put together when it runs, and was not looked at")
+      end
+    end
+  end
+end
+
+return rules
