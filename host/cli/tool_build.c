@@ -143,7 +143,7 @@ static int build(const char *dir, const char *so, struct words *sources, struct 
     snprintf(made, sizeof made, "%s.new", so);
     snprintf(include, sizeof include, "-I%s/api", tool_share());
     add_split(&w, cc && *cc ? cc : "cc");
-    add_split(&w, "-std=c17 -fPIC -shared -fvisibility=hidden -Wall -Wextra");
+    add_split(&w, "-std=c17 -fPIC -shared -fvisibility=hidden -Wall -Wextra -Werror=implicit-function-declaration");
     add_split(&w, cflags && *cflags ? cflags : "-O2 -g");
     add(&w, include);
     add(&w, "-o");

@@ -1,0 +1,204 @@
+#!/bin/sh
+# What authors begin with: `plugin new` makes plugins whose tests pass, `plugin test` notices what is wrong with one that runs,
+# and `plugin check` what is wrong with one that does not have to. Every bundled plugin passes both.
+set -eu
+: "${MUSTER:?the program under test}"
+cd "$(dirname "$0")/../.."
+root=$PWD
+dir=$(mktemp -d "${TMPDIR:-/tmp}/muster-tools-XXXXXX")
+trap 'rm -rf "$dir"' EXIT
+fail() { echo "plugin_tools: $*" >&2; cat "$dir/out" >&2; exit 1; }
+ends() { # ends STATUS COMMAND…
+  wanted=$1; shift; got=0
+  "$@" >"$dir/out" 2>&1 || got=$?
+  [ "$got" = "$wanted" ] || fail "exit status $got, not $wanted: $*"
+}
+says() { grep -qF -- "$1" "$dir/out" || fail "it does not say \"$1\""; }
+silent() { if grep -qF -- "$1" "$dir/out"; then fail "it says \"$1\""; fi; }
+code_lines() { grep -cvE '^[[:space:]]*(--.*)?$' "$1"; }
+cd "$dir"
+
+# -- the bundled plugins --
+for plugin in "$root"/plugins/*/; do
+  ends 0 "$MUSTER" plugin test "$plugin"
+  ends 0 "$MUSTER" plugin check "$plugin"
+  says ": 0 errors"
+done
+
+# -- new: both languages, small, and at once without a fault --
+ends 0 "$MUSTER" plugin new greeter --lua
+ends 0 "$MUSTER" plugin test greeter
+says "ok greeter/tests/greet.session (3 checks)"
+says "ok greeter/tests/words_spec.lua (1 checks)"
+silent "no transcript calls"
+ends 0 "$MUSTER" plugin check greeter
+says "greeter: 0 errors, 0 warnings"
+[ "$(code_lines greeter/init.lua)" -lt 20 ] || fail "init.lua is long"
+ends 0 "$MUSTER" plugin new native --c
+[ "$(code_lines native/native.c)" -lt 40 ] || fail "native.c is long"
+ends 0 "$MUSTER" plugin test native
+says "ok native/tests/greet.session (3 checks)"
+ends 0 "$MUSTER" plugin check native
+says "native: 0 errors, 0 warnings"
+mkdir elsewhere share
+ends 0 "$MUSTER" plugin new other --lua --dir elsewhere
+[ -f elsewhere/other/manifest.lua ] || fail "--dir"
+cp -r "$root/api" "$root/plugins" share/ # as installed: everything is found there
+ends 0 env MUSTER_SHARE="$dir/share" "$MUSTER" plugin new installed --c
+ends 0 env MUSTER_SHARE="$dir/share" "$MUSTER" plugin test installed
+ends 0 env MUSTER_SHARE="$dir/share" "$MUSTER" plugin check installed
+ends 1 "$MUSTER" plugin new greeter --lua
+says "is there already; nothing was written"
+for wrong in "Greeter --lua" "muster --lua" "a b --lua" "fine" "fine --lua --c" "fine --java" "fine --lua --dir nowhere" ""; do
+  ends 2 "$MUSTER" plugin new $wrong
+done
+for subcommand in new test check; do
+  ends 0 "$MUSTER" plugin "$subcommand" --help
+  says "Usage: muster plugin $subcommand"
+done
+ends 2 "$MUSTER" plugin test elsewhere
+says "there is no manifest.lua"
+ends 2 "$MUSTER" plugin check nowhere
+
+# -- test: what fails is shown where it stands --
+fresh() { rm -rf greeter; ends 0 "$MUSTER" plugin new greeter --lua; }
+session() { printf '%b' "$1" >greeter/tests/greet.session; }
+session 'A> greeter.greet Li\nA< {"id": 2, ...}\n'
+ends 1 "$MUSTER" plugin test greeter
+says "greeter/tests/greet.session:2: reply.id is 1, not 2"
+says "  expected  {\"id\": 2, ...}"
+says "  got       {\"greeting\":\"Hello, Li!\",\"id\":1}"
+says "2 files, 1 failed"
+ends 0 "$MUSTER" plugin test greeter words
+says "1 files, 0 failed"
+ends 1 "$MUSTER" plugin test greeter no_such_test
+session 'A> greeter.nope\nA< *\n'
+ends 0 "$MUSTER" plugin test greeter
+says "no transcript calls: greeter.greet"
+session 'A! RAW "PING"\n'
+ends 1 "$MUSTER" plugin test greeter
+says "need a server"
+fresh
+sed -i 's/"Hello, World!"/"Bye"/' greeter/tests/words_spec.lua
+ends 1 "$MUSTER" plugin test greeter
+says 'words_spec.lua:6: a greeting names the guest'
+says '  expected  "Bye"'
+printf 'local text = os.date()\n' >greeter/tests/words_spec.lua
+ends 1 "$MUSTER" plugin test greeter
+says "undefined name 'os'"
+
+# The clock stands still until it is set; users and roles are as with a server.
+fresh
+sed -i 's/returns = "{id:int, greeting:text}"/returns = "{id:int, greeting:text, at:int}"/; s/{ id = id,/{ id = id, at = call.now,/' greeter/init.lua
+session 'A> greeter.greet a\nA< {"at": 1735693200000, ...}\nA> greeter.greet b\nA< {"at": 1735693200000, ...}
+@now +2h\nA> greeter.greet c\nA< {"at": 1735700400000, ...}\n@now 2020-02-29T08:00:00+08:00\nA> greeter.greet d\nA< {"at": 1582934400000, ...}
+@role clerk greeter.*\n@role guest echo.*\n@user wang role=clerk\n@user lin role=guest\nW[wang]> greeter.greet e\nW< {...}
+L[lin]> greeter.greet f\nL< -NOPERM\nA> greeter.greet g idem=x\nA< {...}\nA> greeter.greet g idem=x\nA< {...} !replayed
+@now tomorrow\n'
+ends 1 "$MUSTER" plugin test greeter
+says "greet.session:23: @now INSTANT"
+says "(8 checks)"
+sed -i '$d' greeter/tests/greet.session
+ends 0 "$MUSTER" plugin test greeter
+
+# What a Lua variable holds is gone with the command.
+fresh
+sed -i 's/^local words = .*/&\nlocal last = { n = 0 }/; s/return { id = id,/last.n = last.n + 1\n      return { id = last.n,/' greeter/init.lua
+session 'A> greeter.greet a\nA< {"id": 1, ...}\nA> greeter.greet b\nA< {"id": 2, ...}\n'
+ends 1 "$MUSTER" plugin test greeter
+says "greet.session:4: reply.id is 1, not 2"
+
+# A plugin that needs another one: from the program's, or from --with.
+fresh
+sed -i 's/requires = {}/requires = { "fund" }/' greeter/manifest.lua
+ends 0 "$MUSTER" plugin test greeter
+sed -i 's/requires = { "fund" }/requires = { "other" }/' greeter/manifest.lua
+ends 1 "$MUSTER" plugin test greeter
+says "greeter cannot be loaded"
+ends 0 "$MUSTER" plugin test greeter --with elsewhere/other
+ends 0 "$MUSTER" plugin check greeter --with elsewhere/other
+
+# A command that brings the process down, or does not end, is named; so is a file that does not compile.
+sed -i 's/    struct muster_rows \*rows;/    *(volatile int *)(intptr_t)8 = 1;\n&/' native/native.c
+if [ -z "${MUSTER_SANITIZE:-}" ]; then
+  ends 1 "$MUSTER" plugin test native
+  says "native/tests/greet.session:2: native.greet"
+  says "it ended by signal 11"
+  sed -i 's/    \*(volatile int.*/    while (*(volatile int64_t *)\&args[0].i != 1 || 1)\n        ;/' native/native.c
+  ends 1 "$MUSTER" plugin test native
+  says "native/tests/greet.session:2: native.greet"
+  says "can't be stopped"
+  sed -i '/^        ;$/d' native/native.c
+fi
+sed -i 's/^    [*w].*(volatile int.*/    undeclared();/' native/native.c
+ends 1 "$MUSTER" plugin test native
+says "do not compile"
+says "undeclared"
+CC=no-such-compiler ends 1 "$MUSTER" plugin check native
+says "no-such-compiler cannot be run"
+
+# -- check: each rule speaks when one thing is wrong --
+bad() { # bad RULE FILE:LINE WORDS FILE SED-SCRIPT…
+  rule=$1 place=$2 words=$3 file=$4
+  shift 4
+  rm -rf greeter native
+  ends 0 "$MUSTER" plugin new greeter --lua
+  ends 0 "$MUSTER" plugin new native --c
+  for script; do sed -i "$script" "$file"; done
+  ends 1 "$MUSTER" plugin check "${file%%/*}"
+  says "${file%%/*}/$place: error: "
+  says "[$rule]"
+  says "$words"
+}
+warned() { # as bad, for warnings
+  rule=$1 place=$2 words=$3 file=$4
+  shift 4
+  rm -rf greeter
+  ends 0 "$MUSTER" plugin new greeter --lua
+  for script; do sed -i "$script" "$file"; done
+  ends 0 "$MUSTER" plugin check greeter
+  says "greeter/$place: warning: "
+  says "[$rule]"
+  says "$words"
+  says "1 warnings"
+}
+lua=greeter/init.lua
+bad declaration manifest.lua:2 "did you mean requires?" greeter/manifest.lua 's/requires/requirse/'
+bad declaration manifest.lua:1 "1.4.0" greeter/manifest.lua 's/1\.0\.0/1.0/'
+bad declaration init.lua:8 "types are text int" $lua 's/text(40)/string/'
+bad declaration locale/zh-CN.lua:1 "same % items" greeter/locale/zh-CN.lua 's/%s 已/%d 已/'
+bad declaration manifest.lua:1 "nowhere" greeter/manifest.lua 's/requires = {}/requires = { "nowhere" }/'
+bad lua.syntax init.lua:9 "expected" $lua '9s/then/them/'
+bad global.write init.lua:12 "the global variable id is written" $lua 's/local id =/id =/'
+bad global.unknown init.lua:9 "no global os" $lua '9s/name)/os.getenv(name))/'
+bad global.missing init.lua:13 "no math.random" $lua '13s/id = id/id = math.random(id)/'
+bad unused.local init.lua:13 "row is never used" $lua '13s/return/local row = id\n      return/'
+bad unused.argument init.lua:8 "more is never used" $lua '8s/name)/name, more)/'
+bad require.missing init.lua:2 "no module greeter.texts" $lua '2s/greeter.words/greeter.texts/'
+bad require.foreign init.lua:3 "module of another plugin" $lua '3s/^/local _ = require "fund.gifts"\n/'
+bad require.undeclared init.lua:3 "the plugin fund is not required" $lua '3s/^/local _ = require "fund"\n/'
+bad fail.code init.lua:10 "no code WRONG" $lua 's/"STATE"/"WRONG"/'
+bad fail.detail init.lua:10 "no detail field" $lua 's/arg = "name"/field = "name"/'
+bad fail.items init.lua:10 '0 values for "%s was' $lua 's/before", name)/before")/'
+bad sql.error init.lua:9 "greeter_gost" $lua '9s/greeter_guest/greeter_gost/'
+bad sql.parameters init.lua:12 "1 values for 2 parameters" $lua '12s/, call.now//'
+bad locale.missing init.lua:10 'no Chinese text' $lua 's/was greeted before/was here before/'
+bad locale.unused locale/zh-CN.lua:3 'said nowhere' greeter/locale/zh-CN.lua '3s/^/  ["left over"] = "多余",\n/'
+bad migration migrations/001_guests.sql:2 STRICT greeter/migrations/001_guests.sql 's/ STRICT//'
+bad fail.code native.c:15 "no code WRONG" native/native.c 's/"STATE"/"WRONG"/'
+bad locale.missing native.c:15 "no Chinese text" native/native.c 's/was greeted before/was here before/'
+warned sql.built init.lua:9 "put together when it runs" $lua '9s/WHERE name = ?"/WHERE " .. name .. " = ?"/'
+warned tests.none init.lua:5 "no transcript calls greeter.greet" greeter/tests/greet.session '/^A/d'
+warned docs.returns init.lua:5 "does not say what it returns" $lua 's/"{id:int, greeting:text}"/"any"/'
+rm -rf greeter
+ends 0 "$MUSTER" plugin new greeter --lua
+printf 'DROP TABLE greeter_guest;\nCREATE TABLE greeter_guest (id INTEGER PRIMARY KEY, name TEXT, at INTEGER) STRICT;\n' >greeter/migrations/002_anew.sql
+ends 0 "$MUSTER" plugin check greeter
+says "greeter/migrations/002_anew.sql:1: warning: "
+says "[migration.way_back]"
+
+# Everything at once, as data.
+sed -i 's/local id =/id =/' $lua
+ends 1 "$MUSTER" plugin check greeter --json
+says '"rule":"global.write"'
+says '"level":"warning"'
