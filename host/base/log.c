@@ -18,6 +18,7 @@ enum { LINE_BYTES = 2048 };
 
 static const char *const names[] = {"debug", "info", "warn", "error"};
 static _Atomic int lowest = LOG_INFO;
+static void (*_Atomic sink)(enum log_level level, const char *module, const char *text);
 
 void log_set_level(enum log_level level)
 {
@@ -27,6 +28,11 @@ void log_set_level(enum log_level level)
 enum log_level log_get_level(void)
 {
     return (enum log_level)atomic_load_explicit(&lowest, memory_order_relaxed);
+}
+
+void log_set_sink(void (*to)(enum log_level level, const char *module, const char *text))
+{
+    atomic_store(&sink, to);
 }
 
 int log_level_parse(const char *name)
@@ -96,6 +102,12 @@ void log_write(enum log_level level, const char *module, const char *fmt, ...)
     if (vsnprintf(text, sizeof(text), fmt, ap) < 0)
         text[0] = '\0';
     va_end(ap);
+    void (*to)(enum log_level, const char *, const char *) = atomic_load(&sink);
+    if (to) {
+        to(level, module, text);
+        errno = saved;
+        return;
+    }
     clock_format_instant(clock_now_ms(), 0, when);
     size_t at = (size_t)snprintf(line, sizeof(line), "%s %s %.32s: ", when, names[level], module);
     at = put_escaped(line, at, text);

@@ -11,6 +11,8 @@ enum log_level log_get_level(void);
 int log_level_parse(const char *name);
 /* Write one line (control characters are escaped, length cut at 2 KiB). Any thread. */
 void log_write(enum log_level level, const char *module, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* From now on lines go to `sink` instead of standard error, `text` cut but not escaped; NULL: back. Any thread. */
+void log_set_sink(void (*sink)(enum log_level level, const char *module, const char *text));
 
 #define log_debug(module, ...) log_write(LOG_DEBUG, module, __VA_ARGS__)
 #define log_info(module, ...) log_write(LOG_INFO, module, __VA_ARGS__)
