@@ -1,15 +1,12 @@
 #include "cli/house.h"
 
 #include "base/log.h"
+#include "cli/beside.h"
 #include "ops/commands.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-#ifndef MUSTER_NATIVE_DIR
-#define MUSTER_NATIVE_DIR NULL
-#endif
 
 static int join(char out[HOUSE_PATH_BYTES], const char *dir, const char *name, struct err *err)
 {
@@ -63,7 +60,7 @@ int house_open(struct house *h, struct err *err)
         .data_dir = h->data,
         .bundled_dir = h->plugins,
         .lib_dir = h->config.lib_dir[0] ? h->config.lib_dir : h->lib_dir,
-        .native_dir = MUSTER_NATIVE_DIR,
+        .native_dir = beside_native_dir(h->native_dir),
         .host = host_commands,
         .disabled = h->config.disabled,
         .native_keys = h->config.native_keys,

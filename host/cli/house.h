@@ -16,7 +16,8 @@ struct house {
     bool safe_mode;
     char db[HOUSE_PATH_BYTES], quarantine[HOUSE_PATH_BYTES], ca[HOUSE_PATH_BYTES], cert[HOUSE_PATH_BYTES],
         key[HOUSE_PATH_BYTES];
-    char own_config[HOUSE_PATH_BYTES], plugins_dir[HOUSE_PATH_BYTES], lib_dir[HOUSE_PATH_BYTES];
+    char own_config[HOUSE_PATH_BYTES], plugins_dir[HOUSE_PATH_BYTES], lib_dir[HOUSE_PATH_BYTES],
+        native_dir[HOUSE_PATH_BYTES];
     struct config config;
     struct site site;
     struct limit_row rows[CONFIG_LIMIT_ROWS];

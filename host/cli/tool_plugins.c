@@ -1,6 +1,7 @@
 #include "cli/tool.h"
 
 #include "base/clock.h"
+#include "cli/beside.h"
 #include "cli/tool_plugins.h"
 #include "ops/commands.h"
 #include "plugin/package.h"
@@ -12,10 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#ifndef MUSTER_NATIVE_DIR
-#define MUSTER_NATIVE_DIR NULL
-#endif
 
 /* Plugins loaded from their folders, as a userdata: what they declare, and a scratch database with their tables, on a
  * memory file system where there is one. The watchdog runs as long as such an object lives. */
@@ -72,6 +69,7 @@ static int load(lua_State *L)
 {
     struct plugin_place places[TOOL_FOLDERS_MAX];
     const char *without[TOOL_FOLDERS_MAX + 1];
+    char native_dir[BESIDE_PATH_BYTES];
     struct err err = {0};
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_getfield(L, 1, "bundled");
@@ -90,7 +88,7 @@ static int load(lua_State *L)
         .plugins_dir = bundled ? plugins_dir : NULL,
         .places = places,
         .nplaces = p->nfolders,
-        .native_dir = MUSTER_NATIVE_DIR,
+        .native_dir = beside_native_dir(native_dir),
         .disabled = without,
         .lib_dir = lib_dir,
         .host = host_commands,
