@@ -11,12 +11,13 @@ Usage: muster plugin check DIR [--with DIR]… [--json]
 Looks the plugin in DIR over without running it:
 
   manifest and declarations   keys, versions, names, argument and result types, summaries in both languages
-  SQL                         each constant statement given to call.db, and each migration, on a scratch database
+  SQL                         each constant statement of Lua and C code, and each migration, on a scratch database
+  requests                    commands, figures and settings that are asked for, and their arguments
   names                       global variables, unused locals and arguments, modules that are not there
   refusals                    codes, details and values of call:fail; a Chinese text for each, none left over
   habits (warnings)           migrations without a way back, commands that no transcript calls
 
-SQL in C files is not looked at; the compiler's warnings are shown.
+C files are compiled, and the compiler's warnings shown.
 
   --with DIR  take a required plugin from this folder, not from those that come with the program
   --json      print [{path, line, level, rule, text, advice}, …]
@@ -270,22 +271,40 @@ end
 
 -- -- all of it --
 
-local function check_lua(plugins)
-  local manifest = family.manifest(dir) or {}
-  local requires = {}
-  for key, value in pairs(type(manifest.requires) == "table" and manifest.requires or {}) do
-    requires[type(key) == "string" and key or value] = true
+--- The declarations once more, by name.
+local function index(declared)
+  declared.known_commands, declared.known_figures, declared.known_settings = {}, {}, {}
+  for _, command in ipairs(declared.commands) do declared.known_commands[command.name] = command end
+  for _, figure in ipairs(declared.figures) do declared.known_figures[figure.name] = figure end
+  for _, setting in ipairs(declared.settings) do
+    if setting.plugin == name then declared.known_settings[setting.name] = setting end
   end
+  return declared
+end
+
+local function this_plugin()
+  local manifest = family.manifest(dir) or {}
+  local requires, asks = {}, type(manifest.asks) == "table" and manifest.asks.commands
+  for _, other in ipairs(family.required(manifest)) do requires[other] = true end
+  return { name = name, dir = dir, requires = requires, asks = type(asks) == "table" and asks or {} }
+end
+
+--- `plugins` and `declared` are nil when that much does not load.
+local function check_code(plugins, declared)
+  local plugin = this_plugin()
+  local function prepare(sql) return plugins:prepare(name, sql) end
   for path, out in pairs(sources) do
     local see = of_file(path)
     lua_rules.names(out, see)
-    lua_rules.modules(out, see, { name = name, dir = dir, requires = requires })
+    lua_rules.modules(out, see, plugin)
     collect(path, function(own) lua_rules.refusals(out, see, own) end)
-    if plugins then lua_rules.sql(out, see, function(sql) return plugins:prepare(name, sql) end) end
+    if declared then lua_rules.asks(out, see, plugin, declared) end
+    if plugins then lua_rules.sql(out, see, prepare) end
   end
   for _, path in ipairs(files(".c")) do
     local text = options.read(dir .. "/" .. path) or ""
     collect(path, function(own) c_rules.refusals(text, of_file(path), own) end)
+    if plugins then c_rules.sql(text, of_file(path), prepare) end
   end
 end
 
@@ -294,9 +313,9 @@ local plugins, why = muster.plugins(family.sources(dir, given.with))
 local migrated = false
 if plugins then migrated, why = plugins:migrate() end
 if why then unloadable(why) end
-check_lua(migrated and plugins)
+local declared = plugins and index(plugins:declared())
+check_code(migrated and plugins, declared)
 if plugins then
-  local declared = plugins:declared()
   check_locale(plugins)
   check_migrations(plugins)
   check_docs(declared)

@@ -1,4 +1,4 @@
---- Rules for one C file of a plugin: the refusals. All else is the compiler's.
+--- Rules for one C file of a plugin: refusals and SQL. All else is the compiler's.
 local lua_rules = require "check_lua"
 
 local rules = {}
@@ -40,21 +40,50 @@ local function literal(text)
   return #parts > 0 and table.concat(parts) or nil
 end
 
---- host->fail(call, code, rule, arg, format, …). `formats` collects {text, line}.
-function rules.refusals(text, see, formats)
+--- Each call of one of these functions of the host: f(args, line).
+local function each_call(text, names, f)
   local at = 1
   while true do
-    local open = text:match("[%w_]+%s*%->%s*fail%s*()%(", at)
-    if not open then return end
+    local from, name, open = text:match("()%->%s*([%w_]+)%s*()%(", at)
+    if not from then return end
     local _, line = text:sub(1, open):gsub("\n", "")
-    local args = arguments(text, open)
-    local code, format = literal(args[2] or ""), literal(args[5] or "")
-    if code and not lua_rules.CODES:find("%f[%w]" .. code .. "%f[%W]") then
-      see:error(line + 1, "fail.code", "it is one of " .. lua_rules.CODES, "host->fail: there is no code %s", code)
-    end
-    if format then formats[#formats + 1] = { text = format, line = line + 1 } end
+    if names[name] then f(arguments(text, open), line + 1) end
     at = open + 1
   end
+end
+
+--- host->fail(call, code, rule, arg, format, …). `formats` collects {text, line}.
+function rules.refusals(text, see, formats)
+  each_call(text, { fail = true }, function(args, line)
+    local code, format = literal(args[2] or ""), literal(args[5] or "")
+    if code and not lua_rules.CODES:find("%f[%w]" .. code .. "%f[%W]") then
+      see:error(line, "fail.code", "it is one of " .. lua_rules.CODES, "host->fail: there is no code %s", code)
+    end
+    if format then formats[#formats + 1] = { text = format, line = line } end
+  end)
+end
+
+--- What `static const char NAME[] = "…";` says.
+local function constants(text)
+  local list = {}
+  for name, value in text:gmatch("const%s+char%s+([%w_]+)%[%]%s*=%s*([^;]+);") do list[name] = literal(value) end
+  return list
+end
+
+--- host->run and host->query(call, sql, …), the text itself or a constant. `prepare` as in check_lua.
+function rules.sql(text, see, prepare)
+  local known = constants(text)
+  each_call(text, { run = true, query = true }, function(args, line)
+    local sql = literal(args[2] or "") or known[(args[2] or ""):match("^%s*([%w_]+)%s*$")]
+    if not sql then return end
+    local parameters, why, rule = prepare(sql)
+    local given = math.tointeger(tonumber(args[4])) -- nil: a variable
+    if not parameters then
+      see:error(line, rule ~= "" and rule or "sql.wrong", "the tables are as the migrations make them", "%s", why)
+    elseif given and given ~= parameters then
+      see:error(line, "sql.parameters", "give one value for each ?", "%d values for %d parameters", given, parameters)
+    end
+  end)
 end
 
 return rules

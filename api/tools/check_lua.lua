@@ -108,6 +108,61 @@ function rules.refusals(out, see, formats)
   end
 end
 
+local RESERVED = { idem = true, at = true, timeout_ms = true, lang = true }
+local OF_FIGURES = { scope = true, from = true, to = true, as_of = true }
+
+--- Does one of these patterns ("org.unit.check", "org.*", "org.unit.*") hold?
+local function matches(patterns, word)
+  for _, pattern in ipairs(patterns) do
+    local stem = pattern:match("^(.*%.)%*$")
+    if pattern == word or stem and word:sub(1, #stem) == stem then return true end
+  end
+  return false
+end
+
+--- A named command or figure of another plugin, or of this one, with its arguments. `known`: name → declaration.
+local function check_ask(call, see, plugin, what, known, also)
+  local text = syntax.constant(call.args[1])
+  local item = text and known[text]
+  if text and not item then
+    see:error(call.line, what .. ".unknown", "it must be one of this plugin, or of those that it requires",
+      "there is no %s %s", what, text)
+  end
+  if not item then return end
+  if item.plugin ~= plugin.name and item.plugin ~= "muster"
+    and not (plugin.requires[item.plugin] and matches(plugin.asks, text)) then
+    see:warn(call.line, what .. ".trust", "or name it in the manifest's asks.commands",
+      "%s is allowed only to users who may use it themselves", text)
+  end
+  local arguments = {}
+  for _, name in ipairs(item.arg_names) do arguments[name] = true end
+  for _, field in ipairs(call.args[2] and call.args[2].kind == "table" and call.args[2].fields or {}) do
+    local key = field.key and syntax.constant(field.key)
+    if key and not arguments[key] and not RESERVED[key] and not also[key] then
+      see:error(field.line, what .. ".argument", "it takes " .. table.concat(item.arg_names, ", "),
+        "%s has no argument %s", text, key)
+    end
+  end
+end
+
+--- call:invoke, call:figure and call:setting. `plugin` has `asks`, too; `declared` as plugins:declared() gives it, with
+--- `known_commands` and `known_figures` by name and `known_settings` of this plugin.
+function rules.asks(out, see, plugin, declared)
+  for _, call in ipairs(out.calls) do
+    local named = call.kind == "method" and #call.args >= 1 and call.name
+    if named == "invoke" then
+      check_ask(call, see, plugin, "command", declared.known_commands, {})
+    elseif named == "figure" then
+      check_ask(call, see, plugin, "figure", declared.known_figures, OF_FIGURES)
+    elseif named == "setting" and #call.args == 1 then
+      local name = syntax.constant(call.args[1])
+      if name and not declared.known_settings[name] then
+        see:error(call.line, "setting.unknown", "declare it under settings", "there is no setting %s", name)
+      end
+    end
+  end
+end
+
 --- Every statement given to call.db. `prepare`: f(sql) → number of parameters, or nil and why not.
 function rules.sql(out, see, prepare)
   for _, call in ipairs(out.calls) do
@@ -120,7 +175,7 @@ function rules.sql(out, see, prepare)
         local parameters, why, rule = prepare(sql.text)
         local given = count(call.args, 2)
         if not parameters then
-          see:error(sql.line, rule and rule ~= "" and rule or "sql.wrong", "the tables are as the migrations make them",
+          see:error(sql.line, rule ~= "" and rule or "sql.wrong", "the tables are as the migrations make them",
             "%s", why)
         elseif given and given ~= parameters then
           see:error(call.line, "sql.parameters", "give one value for each ?", "%d values for %d parameters", given,

@@ -11,7 +11,8 @@ function family.manifest(dir)
   return manifest
 end
 
-local function required(manifest)
+--- The names of the plugins that it requires.
+function family.required(manifest)
   local names = {}
   for key, value in pairs(type(manifest.requires) == "table" and manifest.requires or {}) do
     names[#names + 1] = type(key) == "string" and key or tostring(value)
@@ -30,7 +31,7 @@ function family.sources(dir, with)
   local function want(name)
     if wanted[name] then return end
     wanted[name] = own[name] or bundled .. "/" .. name
-    for _, other in ipairs(required(family.manifest(wanted[name]) or {})) do want(other) end
+    for _, other in ipairs(family.required(family.manifest(wanted[name]) or {})) do want(other) end
   end
   want(dir:match("([^/]+)$"))
   for name, folder in pairs(wanted) do

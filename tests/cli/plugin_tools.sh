@@ -186,10 +186,23 @@ bad locale.missing init.lua:10 'no Chinese text' $lua 's/was greeted before/was 
 bad locale.unused locale/zh-CN.lua:3 'said nowhere' greeter/locale/zh-CN.lua '3s/^/  ["left over"] = "多余",\n/'
 bad migration migrations/001_guests.sql:2 STRICT greeter/migrations/001_guests.sql 's/ STRICT//'
 bad fail.code native.c:15 "no code WRONG" native/native.c 's/"STATE"/"WRONG"/'
+bad sql.error native.c:13 "greeter_gost" native/native.c 's/native_guest WHERE/greeter_gost WHERE/'
+bad sql.parameters native.c:16 "1 values for 2 parameters" native/native.c 's/guest, 2, /guest, 1, /'
+bad command.unknown init.lua:13 "there is no command greeter.meet" $lua '13s/^/      call:invoke("greeter.meet", {})\n/'
+bad command.argument init.lua:13 "has no argument nam" $lua '13s/^/      call:invoke("greeter.greet", { nam = name })\n/'
+bad figure.unknown init.lua:13 "there is no figure greeter.count" $lua '13s/^/      call:figure("greeter.count", {})\n/'
+bad setting.unknown init.lua:13 "there is no setting words" $lua '13s/^/      call:setting("words")\n/'
 bad locale.missing native.c:15 "no Chinese text" native/native.c 's/was greeted before/was here before/'
 warned sql.built init.lua:9 "put together when it runs" $lua '9s/WHERE name = ?"/WHERE " .. name .. " = ?"/'
 warned tests.none init.lua:5 "no transcript calls greeter.greet" greeter/tests/greet.session '/^A/d'
 warned docs.returns init.lua:5 "does not say what it returns" $lua 's/"{id:int, greeting:text}"/"any"/'
+sed -i 's/requires = {}/requires = { "echo" }/' greeter/manifest.lua
+sed -i '13s/^/      call:invoke("echo.say", { text = name })\n/' $lua
+ends 0 "$MUSTER" plugin check greeter
+says "init.lua:13: warning: echo.say is allowed only to users who may use it themselves [command.trust]"
+sed -i 's/requires = /asks = { commands = { "echo.*" } }, requires = /' greeter/manifest.lua
+ends 0 "$MUSTER" plugin check greeter
+silent command.trust
 rm -rf greeter
 ends 0 "$MUSTER" plugin new greeter --lua
 printf 'DROP TABLE greeter_guest;\nCREATE TABLE greeter_guest (id INTEGER PRIMARY KEY, name TEXT, at INTEGER) STRICT;\n' >greeter/migrations/002_anew.sql
