@@ -1,1 +1,3 @@
-return {}
+return {
+  ["the name is too long"] = "姓名太长",
+}
