@@ -433,16 +433,20 @@ function parser:statement()
   end
   local targets = { self:suffixed() }
   while self:take(",") do targets[#targets + 1] = self:suffixed() end
-  if self:take("=") then
-    local values = self:expressions()
-    for i, target in ipairs(targets) do
-      assign(target)
-      if target.kind == "name" and target.variable then target.variable.uses = target.variable.uses - 1 end
-      -- commands["x.y"] = { … } counts as the field of a table
-      if target.kind == "index" and values[i] then
-        self.out.tables[#self.out.tables + 1] = { kind = "table", line = target.line,
-          fields = { { key = target.key, value = values[i], line = target.line } } }
-      end
+  local calls = targets[1].kind == "call" or targets[1].kind == "method"
+  if #targets == 1 and calls and not self:is("=") then return end
+  for _, target in ipairs(targets) do
+    if target.kind ~= "name" and target.kind ~= "index" then stop(w.line, "a value can't be given to this") end
+  end
+  self:need("=")
+  local values = self:expressions()
+  for i, target in ipairs(targets) do
+    assign(target)
+    if target.kind == "name" and target.variable then target.variable.uses = target.variable.uses - 1 end
+    -- commands["x.y"] = { … } counts as the field of a table
+    if target.kind == "index" and values[i] then
+      self.out.tables[#self.out.tables + 1] = { kind = "table", line = target.line,
+        fields = { { key = target.key, value = values[i], line = target.line } } }
     end
   end
 end

@@ -46,6 +46,7 @@ static void send_all(int fd, const char *text, size_t len)
 static void be_child(lua_State *L, const char *folder, int seconds, int fd)
 {
     size_t len = 0;
+    signal(SIGINT, SIG_DFL);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     alarm((unsigned)seconds);
     log_set_level(LOG_WARN);
@@ -72,8 +73,8 @@ static void push_reason(lua_State *L, int status, int seconds)
         lua_pushfstring(L, "it ended with exit status %d", WEXITSTATUS(status));
 }
 
-/* [-0, +3, m] */
-static int listen_to(lua_State *L, pid_t pid, int fd, int seconds)
+/* `status` becomes how the child ended. [-0, +3, m] */
+static int listen_to(lua_State *L, pid_t pid, int fd, int seconds, int *status_out)
 {
     struct buf result = {.max = RESULT_BYTES};
     char bytes[4096];
@@ -84,6 +85,7 @@ static int listen_to(lua_State *L, pid_t pid, int fd, int seconds)
     }
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
+    *status_out = status;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
         lua_pushlstring(L, result.len > 0 ? result.data : "", result.len);
         buf_close(&result);
@@ -102,7 +104,7 @@ static int apart(lua_State *L)
 {
     char folder[TOOL_PATH_BYTES];
     struct err err = {0};
-    int ends[2], seconds = (int)luaL_checkinteger(L, 2);
+    int status = 0, ends[2], seconds = (int)luaL_checkinteger(L, 2);
     luaL_checktype(L, 1, LUA_TFUNCTION);
     if (!noted) {
         noted = mmap(NULL, NOTE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -114,15 +116,19 @@ static int apart(lua_State *L)
         return luaL_error(L, "pipe: %s", strerror(errno));
     noted[0] = '\0';
     fflush(NULL);
+    void (*interrupted)(int) = signal(SIGINT, SIG_IGN); /* the folder shall not stay behind */
     pid_t pid = fork();
     if (pid == 0) {
         close(ends[0]);
         be_child(L, folder, seconds, ends[1]);
     }
     close(ends[1]);
-    int results = pid > 0 ? listen_to(L, pid, ends[0], seconds) : 0;
+    int results = pid > 0 ? listen_to(L, pid, ends[0], seconds, &status) : 0;
     close(ends[0]);
     folder_remove(folder, NULL);
+    signal(SIGINT, interrupted);
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGINT)
+        raise(SIGINT);
     return pid > 0 ? results : luaL_error(L, "fork: %s", strerror(errno));
 }
 

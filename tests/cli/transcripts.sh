@@ -68,6 +68,7 @@ unset SESSION_TIMEOUT_MS
 bad 'A> echo.say ${never}\n' 'nothing was kept as never'
 bad 'A> echo.say "open\n' ':1: '
 bad 'what is this\n' 'cannot read this line'
+bad '@now +2h\n' 'a server has its own clock'
 bad '@colour red\n' 'unknown directive'
 bad 'Z[nobody]> PING\n' 'there is no @user nobody'
 bad 'A> PING\nA< {"a": \n' 'expected value'
