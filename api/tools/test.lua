@@ -3,7 +3,7 @@ local family = require "family"
 local options = require "options"
 
 local manual = [[
-Usage: muster plugin test DIR [WORD] [--with DIR]…
+Usage: muster plugin test DIR [WORD] [--update] [--with DIR]…
 
 Runs the tests of the plugin in DIR, those whose file name has WORD in it:
 
@@ -14,13 +14,14 @@ Each file gets a host of its own with an empty database in memory, this plugin a
 forgotten after every command. The clock stands still at 2025-01-01T09:00:00+08:00 until the transcript says
 `@now INSTANT` or `@now +2h`. C code is compiled first, with CC, CFLAGS and LDFLAGS.
 
+  --update        write what came where a transcript expects something else, or nothing yet (`A<`); read it over!
   --with DIR      take a required plugin from this folder, not from those that come with the program
   --seconds N     stop a file after so long (default 60)
 
 Exit status: 0 when all passed, 1 when one failed, 2 for a wrong use.
 ]]
 
-local given = options.parse(manual, { with = "values", seconds = "value" })
+local given = options.parse(manual, { with = "values", seconds = "value", update = "flag" })
 if not given[1] or #given > 2 then options.misuse("which folder? DIR [WORD]") end
 local dir, name = options.folder(given[1])
 local shown = given[1]:gsub("(.)/+$", "%1") -- paths in messages are as the author gave them
@@ -73,7 +74,7 @@ local function make_house(host, declared, called)
   end
 
   return require("transcript").house({ connect = connect, admin = admin, modes = declared.modes, clock = clock,
-    note = muster.note, replays = function() return host:replayed() end })
+    renew = given.update, note = muster.note, replays = function() return host:replayed() end })
 end
 
 local function describe(plugins)
@@ -93,11 +94,11 @@ local function run_transcript(path, folder)
   host, why = plugins:host(folder)
   if not host then return { broken = why } end
   local declared, called = describe(plugins), {}
-  local checks, failures = require("transcript").play(path, make_house(host, declared, called))
+  local checks, failures, renewed = require("transcript").play(path, make_house(host, declared, called))
   host:close()
   local names = {}
   for command in pairs(called) do names[#names + 1] = command end
-  return { checks = checks, failures = failures, called = names, own = declared.own }
+  return { checks = checks, failures = failures, called = names, own = declared.own, renewed = renewed }
 end
 
 local function run_spec(path)
@@ -158,7 +159,9 @@ for _, file in ipairs(found) do
     failed = failed + 1
     print(table.concat(result.failures, "\n"))
   end
-  print(("%s %s (%d checks)"):format(#result.failures == 0 and "ok" or "FAILED", file.path, result.checks))
+  local verdict = #result.failures == 0 and "ok" or "FAILED"
+  local renewed = (result.renewed or 0) > 0 and (", %d lines renewed"):format(result.renewed) or ""
+  print(("%s %s (%d checks%s)"):format(verdict, file.path, result.checks, renewed))
 end
 
 local names = own and word == "" and uncalled(own, called) or {}

@@ -26,7 +26,8 @@ local play = {}
 play.__index = play
 
 local function new_play(path, house)
-  return setmetatable({ path = path, house = house, line = 0, conns = {}, vars = {}, checks = 0, failures = {} }, play)
+  return setmetatable({ path = path, house = house, line = 0, conns = {}, vars = {}, checks = 0, failures = {},
+    text = {}, renewed = 0 }, play)
 end
 
 function play:fail(why, sent, expected, got)
@@ -100,12 +101,23 @@ function play:send(c, text, wait)
   if idem and not reply.replayed and self.house.replays() > before then reply.replayed = true end
 end
 
+--- Where this is asked for: write what came in place of what was expected, unless that has names of kept values in it.
+function play:renew(reply)
+  local from, expected = self.text[self.line]:match("^(.-<)(.*)$")
+  if not self.house.renew or expected:find("$", 1, true) then return false end
+  local err = reply.err
+  local got = err and ("-%s %s"):format(err.code, err.rule ~= "" and err.rule or err.text) or expect.show(reply.value)
+  self.text[self.line] = from .. " " .. got
+  self.renewed = self.renewed + 1
+  return true
+end
+
 function play:check(c, text)
   self.checks = self.checks + 1
   if #c.replies == 0 then self:read(c) end
   local reply = table.remove(c.replies, 1)
   local why = expect.check(text, reply.value, reply.err, reply.replayed, self.vars)
-  if why then self:fail(why, reply.sent, text, describe(reply.value, reply.err)) end
+  if why and not self:renew(reply) then self:fail(why, reply.sent, text, describe(reply.value, reply.err)) end
 end
 
 function play:check_end(c)
@@ -231,6 +243,7 @@ function play:lines()
   for line in io.lines(self.path) do
     self.line = self.line + 1
     line = line:gsub("\r$", "")
+    self.text[self.line] = line
     if line:match("%S") and not line:match("^%s*#") then self:obey(line) end
     if #self.failures >= MAX_FAILURES then self:stop("too many failures; the rest was not played") end
   end
@@ -242,19 +255,25 @@ local transcript = {}
 --- What a transcript is played against:
 ---   { connect = f(name, user, token) → connection, or an error raised; admin = a connection with `call`;
 ---     modes = { command = "read" | "write" }, replays = f() → how many writes were answered from memory,
----     clock = { now = ms } or nil, note = f(text) or nil: what is sent now }
+---     clock = { now = ms } or nil, note = f(text) or nil: what is sent now,
+---     renew = true or nil: what came is written where something else was expected }
 --- Prepared once; the users and roles that its transcripts make are remembered in it.
 function transcript.house(house)
   house.tokens, house.roles = {}, {}
   return house
 end
 
---- Play one file. Returns how many replies were checked, and the failures as texts.
+--- Play one file. Returns how many replies were checked, the failures as texts, and how many lines were renewed.
 function transcript.play(path, house)
   local p = new_play(path, house)
   local ok, err = xpcall(p.lines, function(e) return type(e) == "table" and e or debug.traceback(tostring(e), 2) end, p)
   if not ok then p.failures[#p.failures + 1] = type(err) == "table" and (err.stop or tostring(err)) or err end
-  return p.checks, p.failures
+  if p.renewed > 0 and ok then
+    local file = assert(io.open(path, "wb"))
+    assert(file:write(table.concat(p.text, "\n"), "\n"))
+    assert(file:close())
+  end
+  return p.checks, p.failures, p.renewed
 end
 
 return transcript

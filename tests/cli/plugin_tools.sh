@@ -87,6 +87,18 @@ printf 'local text = os.date()\n' >greeter/tests/words_spec.lua
 ends 1 "$MUSTER" plugin test greeter
 says "undefined name 'os'"
 
+# What came can be written into the transcript, which then says so.
+fresh
+session '# Kept.\nA> greeter.greet Li\nA<\nA> greeter.greet Li\nA< nil\nA> greeter.greet Wu\nA< {"id": $id, "greeting": "?"}\n'
+cp greeter/tests/greet.session before
+ends 1 "$MUSTER" plugin test greeter
+cmp -s before greeter/tests/greet.session || fail "a transcript was changed unasked"
+ends 1 "$MUSTER" plugin test greeter --update
+says "(3 checks, 2 lines renewed)"
+printf '%s\n' '# Kept.' 'A> greeter.greet Li' 'A< {"greeting":"Hello, Li!","id":1}' 'A> greeter.greet Li' \
+  'A< -STATE greeter.once' 'A> greeter.greet Wu' 'A< {"id": $id, "greeting": "?"}' >after
+cmp -s after greeter/tests/greet.session || { cat greeter/tests/greet.session >"$dir/out"; fail "another transcript"; }
+
 # The clock stands still until it is set; users and roles are as with a server.
 fresh
 sed -i 's/returns = "{id:int, greeting:text}"/returns = "{id:int, greeting:text, at:int}"/; s/{ id = id,/{ id = id, at = call.now,/' greeter/init.lua
