@@ -145,12 +145,43 @@ local function check_ask(call, see, plugin, what, known, also)
   end
 end
 
---- call:invoke, call:figure and call:setting. `plugin` has `asks`, too; `declared` as plugins:declared() gives it, with
---- `known_commands` and `known_figures` by name and `known_settings` of this plugin.
+--- "cnkit.name.check" for `kit.name.check` where `local kit = require "cnkit"`; nil for anything else.
+local function kit_command(node)
+  local parts = {}
+  while node.kind == "index" do
+    local key = syntax.constant(node.key)
+    if not key then return nil end
+    table.insert(parts, 1, key)
+    node = node.object
+  end
+  local first = node.kind == "name" and node.variable and node.variable.sets == 0 and node.variable.first
+  local required = first and first.kind == "call" and first.object.global and first.object.name == "require"
+    and first.args[1] and syntax.constant(first.args[1])
+  if not required or required:find(".", 1, true) or #parts == 0 then return nil end
+  return required .. "." .. table.concat(parts, ".")
+end
+
+--- Pure commands of a C plugin, called in place.
+local function check_kit(call, see, declared)
+  local name = kit_command(call.object)
+  local command = name and declared.known_commands[name]
+  if name and not (command and command.pure) then
+    see:error(call.line, "kit.unknown", "only pure commands of a C plugin can be called in place",
+      command and "%s is not pure" or "there is no command %s", name)
+  elseif name and #call.args > #command.arg_names then
+    see:error(call.line, "kit.arguments", "it takes " .. table.concat(command.arg_names, ", "),
+      "%d arguments for %s", #call.args, name)
+  end
+end
+
+--- call:invoke, call:figure and call:setting, and calls of pure commands. `plugin` has `asks`, too; `declared` as
+--- plugins:declared() gives it, with `known_commands` and `known_figures` by name and `known_settings` of this plugin.
 function rules.asks(out, see, plugin, declared)
   for _, call in ipairs(out.calls) do
     local named = call.kind == "method" and #call.args >= 1 and call.name
-    if named == "invoke" then
+    if call.kind == "call" then
+      check_kit(call, see, declared)
+    elseif named == "invoke" then
       check_ask(call, see, plugin, "command", declared.known_commands, {})
     elseif named == "figure" then
       check_ask(call, see, plugin, "figure", declared.known_figures, OF_FIGURES)

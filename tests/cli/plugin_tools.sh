@@ -217,6 +217,18 @@ ends 0 "$MUSTER" plugin check greeter
 silent command.trust
 rm -rf greeter
 ends 0 "$MUSTER" plugin new greeter --lua
+sed -i 's/requires = {}/requires = { "cnkit" }/' greeter/manifest.lua
+sed -i '2s/^/local kit = require "cnkit"\n/; 13s/^/      kit.name.norm(name)\n/' $lua
+ends 0 "$MUSTER" plugin check greeter
+ends 0 "$MUSTER" plugin test greeter
+sed -i 's/kit.name.norm(name)/kit.name.norm(name, id)/' $lua
+ends 1 "$MUSTER" plugin check greeter
+says "init.lua:14: error: 2 arguments for cnkit.name.norm [kit.arguments]"
+sed -i 's/kit.name.norm/kit.name.nurm/' $lua
+ends 1 "$MUSTER" plugin check greeter
+says "init.lua:14: error: there is no command cnkit.name.nurm [kit.unknown]"
+rm -rf greeter
+ends 0 "$MUSTER" plugin new greeter --lua
 printf 'DROP TABLE greeter_guest;\nCREATE TABLE greeter_guest (id INTEGER PRIMARY KEY, name TEXT, at INTEGER) STRICT;\n' >greeter/migrations/002_anew.sql
 ends 0 "$MUSTER" plugin check greeter
 says "greeter/migrations/002_anew.sql:1: warning: "
