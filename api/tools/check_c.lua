@@ -79,7 +79,7 @@ function rules.sql(text, see, prepare)
     local parameters, why, rule = prepare(sql)
     local given = math.tointeger(tonumber(args[4])) -- nil: a variable
     if not parameters then
-      see:error(line, rule ~= "" and rule or "sql.wrong", "the tables are as the migrations make them", "%s", why)
+      see:error(line, rule, lua_rules.sql_advice(rule), "%s", why)
     elseif given and given ~= parameters then
       see:error(line, "sql.parameters", "give one value for each ?", "%d values for %d parameters", given, parameters)
     end

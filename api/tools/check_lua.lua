@@ -194,6 +194,12 @@ function rules.asks(out, see, plugin, declared)
   end
 end
 
+--- `rule` is the guard's.
+function rules.sql_advice(rule)
+  if rule == "sql.error" then return "the tables are as the migrations make them" end
+  return "a plugin writes what every SQL engine runs, on its own tables"
+end
+
 --- Every statement given to call.db. `prepare`: f(sql) → number of parameters, or nil and why not.
 function rules.sql(out, see, prepare)
   for _, call in ipairs(out.calls) do
@@ -206,8 +212,7 @@ function rules.sql(out, see, prepare)
         local parameters, why, rule = prepare(sql.text)
         local given = count(call.args, 2)
         if not parameters then
-          see:error(sql.line, rule ~= "" and rule or "sql.wrong", "the tables are as the migrations make them",
-            "%s", why)
+          see:error(sql.line, rule, rules.sql_advice(rule), "%s", why)
         elseif given and given ~= parameters then
           see:error(call.line, "sql.parameters", "give one value for each ?", "%d values for %d parameters", given,
             parameters)
