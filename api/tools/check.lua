@@ -11,7 +11,8 @@ Usage: muster plugin check DIR [--with DIR]… [--json]
 Looks the plugin in DIR over without running it:
 
   manifest and declarations   keys, versions, names, argument and result types, summaries in both languages
-  SQL                         each constant statement of Lua and C code, and each migration, on a scratch database
+  migrations                  applied, undone and applied again on a scratch database
+  SQL                         each constant statement of Lua and C code, compiled against these tables
   requests                    commands, figures and settings that are asked for, and their arguments
   names                       global variables, unused locals and arguments, modules that are not there
   refusals                    codes, details and values of call:fail; a Chinese text for each, none left over
@@ -191,6 +192,9 @@ local function texts_in_use()
     local out = syntax.parse(options.read(muster.share .. "/api/lib/" .. entry) or "")
     if out then take(out) end
   end
+  for _, path in ipairs(files(".c")) do
+    for _, text in ipairs(c_rules.texts(options.read(dir .. "/" .. path) or "")) do used[text] = true end
+  end
   for _, format in ipairs(formats) do used[format.text] = true end
   return used
 end
@@ -221,6 +225,15 @@ local function check_migrations(plugins)
       find("warning", path, 1, "migration.way_back", ("write migrations/%s.down.sql"):format(migration.name),
         "a plugin with this migration cannot go back to the version before")
     end
+  end
+end
+
+--- Are the ways back that there are, ways?
+local function check_back(plugins)
+  local ok, why, rule, migration = plugins:back(name)
+  if not ok then
+    find("error", migration and ("migrations/%s.down.sql"):format(migration) or "manifest.lua", 1,
+      rule ~= "" and rule or "migration.back", "after it the migration must apply again", "%s", why)
   end
 end
 
@@ -318,6 +331,7 @@ check_code(migrated and plugins, declared)
 if plugins then
   check_locale(plugins)
   check_migrations(plugins)
+  if migrated then check_back(plugins) end
   check_docs(declared)
   check_tested(declared)
 end

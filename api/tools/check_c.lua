@@ -3,6 +3,8 @@ local lua_rules = require "check_lua"
 
 local rules = {}
 
+local CODES = "ARG NOTFOUND CONFLICT STATE POLICY DUP LIMIT, or INTERNAL for a fault"
+
 --- What stands between the parenthesis at `from` and its partner, split at the commas between them.
 local function arguments(text, from)
   local depth, at, start, list = 0, from, from + 1, {}
@@ -56,11 +58,33 @@ end
 function rules.refusals(text, see, formats)
   each_call(text, { fail = true }, function(args, line)
     local code, format = literal(args[2] or ""), literal(args[5] or "")
-    if code and not lua_rules.CODES:find("%f[%w]" .. code .. "%f[%W]") then
-      see:error(line, "fail.code", "it is one of " .. lua_rules.CODES, "host->fail: there is no code %s", code)
+    if code and not CODES:find("%f[%w]" .. code .. "%f[%W]") then
+      see:error(line, "fail.code", "it is one of " .. CODES, "host->fail: there is no code %s", code)
     end
-    if format then formats[#formats + 1] = { text = format, line = line } end
+    -- A fault is told to the log, in English.
+    if format and code ~= "INTERNAL" then formats[#formats + 1] = { text = format, line = line } end
   end)
+end
+
+--- All text of the file, literals in a row as one. In comments and for quotes among characters it may be wrong: no
+--- more than a left over text is overlooked for it.
+function rules.texts(text)
+  local list, parts, at = {}, {}, 1
+  while true do
+    local open, _, inner, behind = text:find('"([^"\\\n]*)()', at)
+    if not open then return list end
+    at = behind
+    while text:sub(at, at) == "\\" do -- an escape, and what follows it
+      local escape, more, past = text:match('^\\(.)([^"\\\n]*)()', at)
+      if not escape then return list end
+      inner, at = inner .. (escape == "n" and "\n" or escape) .. more, past
+    end
+    parts[#parts + 1], at = inner, at + 1
+    if not text:match('^%s*"', at) then
+      list[#list + 1] = table.concat(parts)
+      parts = {}
+    end
+  end
 end
 
 --- What `static const char NAME[] = "…";` says.

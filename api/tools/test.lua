@@ -9,6 +9,7 @@ Runs the tests of the plugin in DIR, those whose file name has WORD in it:
 
   tests/*.session   transcripts: what is sent and what must come back
   tests/*_spec.lua  specs of its Lua modules, with require "muster.spec"
+  manifest.lua      the health command, if it names one, on an empty database
 
 Each file gets a host of its own with an empty database in memory, this plugin and those it requires. Lua states are
 forgotten after every command. The clock stands still at 2025-01-01T09:00:00+08:00 until the transcript says
@@ -101,6 +102,23 @@ local function run_transcript(path, folder)
   return { checks = checks, failures = failures, called = names, own = declared.own, renewed = renewed }
 end
 
+--- What an installation will ask on probation.
+local function run_health(path, folder)
+  local plugins, why = muster.plugins(family.sources(dir, given.with))
+  if not plugins then return { broken = why } end
+  local host
+  host, why = plugins:host(folder)
+  if not host then return { broken = why } end
+  local health = family.manifest(dir).health
+  muster.note(("%s: health = %s"):format(path, health))
+  local value, err = host:call({ health }, START)
+  host:close()
+  local well = not err and value ~= false and not (type(value) == "table" and value.ok == false)
+  local got = err and ("-%s %s"):format(err.code, err.text) or muster.json.encode(value)
+  local said = ("%s: %s says on an empty database that the plugin is unwell\n  got       %s"):format(path, health, got)
+  return { checks = 1, called = { health }, own = describe(plugins).own, failures = well and {} or { said } }
+end
+
 local function run_spec(path)
   local spec = require "spec"
   local env = require("sandbox").new(name, dir, { ["muster.spec"] = spec })
@@ -116,6 +134,9 @@ end
 
 local function files()
   local found = {}
+  if word == "" and (family.manifest(dir) or {}).health then
+    found[1] = { path = shown .. "/manifest.lua", run = run_health }
+  end
   for _, entry in ipairs(muster.list(dir .. "/tests") or {}) do
     local run = entry:find("%.session$") and run_transcript or entry:find("_spec%.lua$") and run_spec
     local path = ("%s/tests/%s"):format(shown, entry)

@@ -158,6 +158,45 @@ static int apply(lua_State *L)
     return 1;
 }
 
+/* Inside a batch: go back to the first `count` migrations and on to all of them again. Nothing of it stays. */
+static int there_and_back(struct store *s, const char *plugin, const struct migration *list, int total, int count,
+                          struct err *err)
+{
+    const struct store_request request = {.at_ms = 1};
+    struct buf ignored = {0};
+    int rv = store_command_begin(s, &request, &ignored, err);
+    if (rv == STORE_NEW) {
+        rv = migrate_within(s, plugin, list, count, err);
+        if (rv >= 0)
+            rv = migrate_within(s, plugin, list, total, err);
+        store_command_abort(s);
+    }
+    buf_close(&ignored);
+    return rv < 0 ? rv : 0;
+}
+
+/* p:back(plugin) → true, or nil, text, rule and the migration's name: does each way back lead somewhere? The newest
+ * first, up to the one that has none. After p:migrate. [-0, +4, v] */
+static int back(lua_State *L)
+{
+    struct tool_plugins *p = tool_check_plugins(L, 1);
+    const char *plugin = luaL_checkstring(L, 2);
+    const struct migration *list;
+    struct err err = {0};
+    luaL_argcheck(L, p->scratch != NULL, 1, "migrate first");
+    int i = registry_migrations(p->registry, plugin, &list), total = i, rv = store_batch_begin(p->scratch, &err);
+    for (; rv == 0 && i > 0 && (list[i - 1].down.len > 0 || migration_additive(&list[i - 1])); i--)
+        rv = there_and_back(p->scratch, plugin, list, total, i - 1, &err);
+    store_batch_abort(p->scratch);
+    if (rv == 0) {
+        lua_pushboolean(L, 1);
+        return 1;
+    }
+    refuse(L, &err);
+    lua_pushstring(L, i < total ? list[i].name : NULL);
+    return 4;
+}
+
 /* p:prepare(plugin, sql) → number of parameters, or nil, text, rule. After p:migrate. [-0, +3, v] */
 static int prepare(lua_State *L)
 {
@@ -205,8 +244,9 @@ static int translate(lua_State *L)
 void tool_open_plugins(lua_State *L)
 {
     static const luaL_Reg methods[] = {
-        {"migrate", apply},          {"prepare", prepare}, {"migrations", migrations}, {"translate", translate},
-        {"declared", tool_declared}, {"host", tool_host},  {"__gc", collect},          {NULL, NULL},
+        {"migrate", apply},         {"back", back},           {"prepare", prepare},
+        {"migrations", migrations}, {"translate", translate}, {"declared", tool_declared},
+        {"host", tool_host},        {"__gc", collect},        {NULL, NULL},
     };
     luaL_newmetatable(L, TOOL_PLUGINS);
     luaL_setfuncs(L, methods, 0);

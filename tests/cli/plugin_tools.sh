@@ -120,6 +120,17 @@ session 'A> greeter.greet a\nA< {"id": 1, ...}\nA> greeter.greet b\nA< {"id": 2,
 ends 1 "$MUSTER" plugin test greeter
 says "greet.session:4: reply.id is 1, not 2"
 
+# A plugin that says it is unwell would not be taken.
+fresh
+sed -i 's/requires = {}/health = "greeter.health", requires = {}/' greeter/manifest.lua
+sed -i 's/^return { commands = {/&\n  ["greeter.health"] = { mode = "read", args = {}, returns = "{ok:bool}", summary = { en = "Well?", ["zh-CN"] = "是否正常" },\n    run = function() return { ok = true } end },/' greeter/init.lua
+ends 0 "$MUSTER" plugin test greeter
+says "ok greeter/manifest.lua (1 checks)"
+silent "no transcript calls"
+sed -i 's/ok = true/ok = false/' greeter/init.lua
+ends 1 "$MUSTER" plugin test greeter
+says "greeter/manifest.lua: greeter.health says on an empty database that the plugin is unwell"
+
 # A plugin that needs another one: from the program's, or from --with.
 fresh
 sed -i 's/requires = {}/requires = { "fund" }/' greeter/manifest.lua
@@ -235,6 +246,14 @@ printf 'DROP TABLE greeter_guest;\nCREATE TABLE greeter_guest (id INTEGER PRIMAR
 ends 0 "$MUSTER" plugin check greeter
 says "greeter/migrations/002_anew.sql:1: warning: "
 says "[migration.way_back]"
+
+printf 'DROP TABLE greeter_guest;\n' >greeter/migrations/002_anew.down.sql
+ends 1 "$MUSTER" plugin check greeter
+says "migrations/002_anew.down.sql:1: error: "
+cat greeter/migrations/001_guests.sql >>greeter/migrations/002_anew.down.sql
+ends 0 "$MUSTER" plugin check greeter
+says "0 errors, 0 warnings"
+rm greeter/migrations/002_anew.down.sql
 
 # Everything at once, as data.
 sed -i 's/local id =/id =/' $lua
