@@ -1,5 +1,7 @@
 #include "cnkit.h"
 
+#include <stdlib.h>
+
 #include <unicode/uchar.h>
 #include <unicode/unorm2.h>
 #include <unicode/ustring.h>
@@ -10,7 +12,7 @@
  * are a few common Han characters, for which every question of Unicode is answered by a comparison; ICU is asked about
  * the others only. */
 
-enum { NAME_MAX = 200, DOT = 0xB7 };
+enum { NAME_MAX = CNKIT_NAME_MAX, DOT = 0xB7 };
 
 bool cnkit_is_han(int32_t c)
 {
@@ -28,20 +30,28 @@ static bool is_plain(int32_t c)
 
 static int compose(struct muster_text text, int32_t *out, int max)
 {
-    UChar from[3 * NAME_MAX], to[3 * NAME_MAX];
+    UChar small[2 * CNKIT_POINTS(NAME_MAX)], *from = small, *to;
     UErrorCode why = U_ZERO_ERROR;
-    int32_t len = 0;
-    u_strFromUTF8(from, 3 * NAME_MAX, &len, text.data, (int32_t)text.len, &why);
-    len = unorm2_normalize(unorm2_getNFCInstance(&why), from, len, to, 3 * NAME_MAX, &why);
-    if (U_FAILURE(why))
-        return -1;
-    int n = 0;
-    for (int32_t i = 0; i < len;) {
-        if (n == max)
-            return -1;
-        U16_NEXT(to, i, len, out[n]);
-        n++;
+    int32_t len = 0, room = CNKIT_POINTS(NAME_MAX);
+    if (text.len > (size_t)room) {
+        room = max + 1 > (int)text.len ? max + 1 : (int)text.len;
+        from = malloc(2 * sizeof(*from) * (size_t)room);
     }
+    if (!from)
+        return -1;
+    to = from + room;
+    u_strFromUTF8(from, room, &len, text.data, (int32_t)text.len, &why);
+    len = unorm2_normalize(unorm2_getNFCInstance(&why), from, len, to, room, &why);
+    int n = U_SUCCESS(why) ? 0 : -1;
+    for (int32_t i = 0; n >= 0 && i < len;) {
+        int32_t c;
+        U16_NEXT(to, i, len, c);
+        if (n < max)
+            out[n] = c;
+        n = n < max ? n + 1 : -1;
+    }
+    if (from != small)
+        free(from);
     return n;
 }
 
@@ -118,13 +128,19 @@ size_t cnkit_bytes(const int32_t *points, int count, char *out)
     return n;
 }
 
+static int refuse(const struct muster_host *host, struct muster_call *call)
+{
+    return host->fail(call, "LIMIT", "cnkit.name", "name", "the name has more than 200 characters once it is composed",
+                      NULL, 0);
+}
+
 CNKIT_COMMAND(name_norm)
 {
     int32_t points[CNKIT_POINTS(NAME_MAX)];
     char out[4 * CNKIT_POINTS(NAME_MAX)];
     int n = cnkit_points(args[0].s, points, CNKIT_POINTS(NAME_MAX));
     if (n < 0)
-        return host->fail(call, "LIMIT", "cnkit.name", "name", "the name is too long", NULL, 0);
+        return refuse(host, call);
     n = cnkit_normal(points, n);
     host->reply_text(call, (struct muster_text){out, cnkit_bytes(points, n, out)});
     return MUSTER_OK;
