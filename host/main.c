@@ -16,6 +16,8 @@ int main(int argc, char **argv)
         return cli_help(1, argv);
     if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
         return cli_version(argc - 1, argv + 1);
+    if (strcmp(name, "child") == 0)
+        return cli_child(); /* how the server starts the process of a plugin; for nobody else, so not in the list */
     for (const struct cli_command *c = cli_commands; c->name != NULL; c++)
         if (strcmp(c->name, name) == 0)
             return c->run(argc - 1, argv + 1);

@@ -13,6 +13,7 @@ int cli_shell(int argc, char **argv);
 int cli_play(int argc, char **argv);
 int cli_plugin(int argc, char **argv);
 int cli_version(int argc, char **argv);
+int cli_child(void);
 
 struct cli_command {
     const char *name, *summary;

@@ -58,6 +58,7 @@ struct registry {
     bool alone; /* see registry_sources */
     struct arena arena;
     struct package *library;
+    const char *lib_dir; /* where it was read, or NULL */
     struct vec commands, figures, settings, roles; /* sorted by name; settings by plugin and name */
     struct vec plugins;                            /* in order of requires */
     struct vec off;                                /* struct plugin_off */

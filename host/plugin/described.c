@@ -2,6 +2,7 @@
 
 #include "base/utf8.h"
 #include "plugin/args.h"
+#include "plugin/child.h"
 #include "plugin/load.h"
 #include "script/jsontext.h"
 
@@ -155,7 +156,15 @@ int native_load(struct registry *r, struct package *p, struct err *err)
                       err);
     if (p->plugin.isolation != ISOLATION_PROCESS)
         return load_here(r, p, err);
-    return refuse(p, "native.file", NULL, "it may run in a process of its own only", err);
+    struct buf text = {0};
+    struct err why = {0};
+    int rv = child_describe(p->object, &text, &why);
+    if (rv == 0)
+        rv = native_declare(r, p, buf_view(&text), err);
+    else
+        err_rule(err, rv, why.rule, NULL, "plugin %s, %s", p->plugin.name, why.text);
+    buf_close(&text);
+    return rv;
 }
 
 /* -- as text, between processes -- */

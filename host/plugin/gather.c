@@ -252,7 +252,7 @@ int gather_plugins(struct registry *r, const struct registry_sources *sources, s
     int rv = add_bundled(r, sources, &found, err);
     for (int i = 0; i < sources->nplaces && rv == 0; i++)
         if (wanted(r, sources, sources->places[i].name))
-            rv = add_manifest(r, &sources->places[i], NULL, &found, err);
+            rv = add_manifest(r, &sources->places[i], r->alone ? sources->native_dir : NULL, &found, err);
     if (rv == 0 && !r->alone)
         drop_dependents(r, &found);
     for (int i = 0; i < found.count && rv == 0; i++) {

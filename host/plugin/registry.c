@@ -170,6 +170,7 @@ int registry_load(const struct registry_sources *sources, int64_t generation, st
     r->alone = sources->alone != NULL;
     r->library = arena_alloc(&r->arena, sizeof(*r->library));
     r->library->plugin.name = "muster";
+    r->lib_dir = sources->lib_dir ? arena_text(&r->arena, slice_of(sources->lib_dir)) : NULL;
     int rv = add_host(r, sources->host, err);
     if (rv == 0 && sources->lib_dir)
         rv = files_library(&r->arena, sources->lib_dir, r->library, err);

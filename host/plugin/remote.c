@@ -56,6 +56,7 @@ static int begin(struct question *q, struct call *call, const char *word, struct
     q->answer = &side->levels[side->asking].answer;
     buf_clear(message);
     buf_clear(q->answer);
+    message->max = REMOTE_MESSAGE_MAX;
     reply_begin(&q->message, message, 0);
     reply_array_open(&q->message);
     reply_cstr(&q->message, word);
@@ -71,7 +72,8 @@ static int ask_host(struct question *q, int64_t count, struct err *err)
     reply_close(&q->message);
     int rv = reply_finish(&q->message);
     if (rv != 0)
-        return err_set(err, ERR_INTERNAL, "a message to the host could not be written");
+        return err_rule(err, ERR_TOOBIG, "limit.args", NULL, "what is asked of the host is longer than %d MiB",
+                        REMOTE_MESSAGE_MAX / (1024 * 1024));
     side->asking++;
     rv = side->line->ask(side->line->arg, buf_view(q->message.out), q->answer, err);
     side->asking--;
@@ -261,20 +263,6 @@ void remote_side_end(struct remote_side *side)
 
 /* -- running what the host says -- */
 
-/* A text with a NUL behind it, or NULL: the byte there is the '\r' of its end. */
-static int take_cstr(struct reader *r, const char **out)
-{
-    struct value v;
-    *out = NULL;
-    if (remote_take_value(r, &v) != 0 || (v.type != VALUE_TEXT && v.type != VALUE_NULL))
-        return ERR_PROTO;
-    if (v.type == VALUE_TEXT) {
-        *(char *)(uintptr_t)(v.s.data + v.s.len) = '\0';
-        *out = v.s.data;
-    }
-    return 0;
-}
-
 struct received {
     struct call facts;
     int64_t timeout_ms;
@@ -287,8 +275,8 @@ static int take_facts(struct reader *r, struct received *in)
     struct call *f = &in->facts;
     int64_t deadline, zone, write;
     int bad = remote_take_int(r, &in->timeout_ms) || remote_take_int(r, &deadline) || remote_take_int(r, &f->now_ms) ||
-              remote_take_int(r, &f->received_ms) || take_cstr(r, &f->user) || take_cstr(r, &f->person) ||
-              take_cstr(r, &f->lang) || take_cstr(r, &f->scope) || remote_take_int(r, &zone) ||
+              remote_take_int(r, &f->received_ms) || remote_take_cstr(r, &f->user) || remote_take_cstr(r, &f->person) ||
+              remote_take_cstr(r, &f->lang) || remote_take_cstr(r, &f->scope) || remote_take_int(r, &zone) ||
               remote_take_int(r, &write);
     if (bad || !f->user || !f->lang || !f->scope)
         return ERR_PROTO;
@@ -303,8 +291,8 @@ static int take_facts(struct reader *r, struct received *in)
 
 static int take_query(struct reader *r, struct figure_query *q)
 {
-    return take_cstr(r, &q->unit) || take_cstr(r, &q->scope) || take_cstr(r, &q->from) || take_cstr(r, &q->to) ||
-                   remote_take_int(r, &q->as_of_ms) || !q->scope
+    return remote_take_cstr(r, &q->unit) || remote_take_cstr(r, &q->scope) || remote_take_cstr(r, &q->from) ||
+                   remote_take_cstr(r, &q->to) || remote_take_int(r, &q->as_of_ms) || !q->scope
                ? ERR_PROTO
                : 0;
 }

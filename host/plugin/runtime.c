@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "plugin/catalog.h"
+#include "plugin/child.h"
 #include "plugin/kit.h"
 #include "plugin/output.h"
 #include "plugin/tally.h"
@@ -35,6 +36,7 @@ enum { ROWS_MAX = 10000, ROW_BYTES_MAX = 16 * 1024 * 1024 };
 struct state {
     const struct package *package;
     struct sandbox *sb;   /* NULL: to be built */
+    struct child *child;  /* of a plugin that runs in a process of its own, instead of the others */
     int *runs, *computes; /* references by slot */
 };
 
@@ -122,6 +124,17 @@ static int build_state(struct runtime *rt, struct state *state, struct err *err)
     return rv;
 }
 
+/* The state, or the process. */
+static int start_state(struct runtime *rt, struct state *state, struct err *err)
+{
+    const struct package *p = state->package;
+    if (p->plugin.isolation != ISOLATION_PROCESS)
+        return build_state(rt, state, err);
+    const struct child_options options = {
+        .plugin = &p->plugin, .native_dir = p->native_dir, .lib_dir = rt->registry->lib_dir, .limits = rt->limits};
+    return child_start(&options, &state->child, err);
+}
+
 /* The state of a package, built if need be. */
 static struct state *state_of(struct runtime *rt, const struct package *package, struct err *err)
 {
@@ -156,7 +169,7 @@ int runtime_new(struct registry *registry, const struct runtime_limits *limits, 
         state->package = p;
         state->runs = mem_zalloc((size_t)(p->plugin.commands + 1) * sizeof(int));
         state->computes = mem_zalloc((size_t)(p->plugin.figures + 1) * sizeof(int));
-        rv = build_state(rt, state, err);
+        rv = start_state(rt, state, err);
     }
     watch_leave(rt->watch);
     rt->watch = NULL;
@@ -194,6 +207,7 @@ void runtime_free(struct runtime *rt)
         return;
     for (int i = 0; i < rt->nstates; i++) {
         drop_state(&rt->states[i]);
+        child_free(rt->states[i].child);
         free(rt->states[i].runs);
         free(rt->states[i].computes);
     }
@@ -349,11 +363,8 @@ static void begin(struct call *call, struct frame *frame, const struct command *
     uint64_t now = clock_mono_ns(), deadline = now + (uint64_t)timeout_ms * 1000000;
     if (outer && outer->deadline_ns != 0 && outer->deadline_ns < deadline)
         deadline = outer->deadline_ns;
-    *frame = (struct frame){.started_ns = now,
-                            .deadline_ns = deadline,
-                            .limit_ms = timeout_ms,
-                            .plugin = plugin,
-                            .command = command};
+    *frame = (struct frame){
+        .started_ns = now, .deadline_ns = deadline, .limit_ms = timeout_ms, .plugin = plugin, .command = command};
     call->plugin = plugin;
     call->command = command;
     call->declared = declared;
@@ -416,13 +427,46 @@ static int run_native(struct runtime *rt, const struct command *command, struct 
     return rv;
 }
 
+/* The same in the plugin's own process. */
+static int run_apart(struct runtime *rt, const struct package *package, const struct remote_task *task,
+                     struct frame *frame, struct buf *out, struct err *err)
+{
+    const size_t start = out->len;
+    frame_enter(rt->watch, frame);
+    limit_store(rt);
+    int rv = child_run(rt->states[package->index].child, task, out, err);
+    frame_leave(rt->watch, frame);
+    limit_store(rt);
+    if (rv != 0) {
+        buf_truncate(out, start);
+        if (err)
+            texts_localise(task->call->lang, err);
+    }
+    tally_run(package, (const struct declared_command *)(const void *)task->command, frame, NULL, rv);
+    return rv;
+}
+
+static bool is_apart(const struct package *package)
+{
+    return package && package->plugin.isolation == ISOLATION_PROCESS;
+}
+
 int runtime_run(struct runtime *rt, const struct command *command, struct call *call, const struct value *args,
                 int timeout_ms, struct buf *out, struct err *err)
 {
     struct frame frame;
     int rv = rt->limits.suspend ? tally_suspended((const struct declared_command *)(const void *)command, err) : 0;
-    if (rv != 0)
+    if (rv != 0) {
+        if (err)
+            texts_localise(call->lang, err);
         return rv;
+    }
+    const struct package *package = ((const struct declared_command *)(const void *)command)->package;
+    if (is_apart(package)) {
+        begin(call, &frame, command, command->plugin, command->name, timeout_ms);
+        const struct remote_task task = {.command = command, .args = args, .call = call, .timeout_ms = frame.limit_ms};
+        return run_apart(rt, package, &task, &frame, out, err);
+    }
     if (command->native) {
         begin(call, &frame, command, command->plugin, command->name, timeout_ms);
         return run_native(rt, command, call, args, &frame, out, err);
@@ -443,6 +487,13 @@ int runtime_figure(struct runtime *rt, const struct figure *figure, struct call 
 {
     struct frame frame;
     struct job job;
+    const struct package *package = ((const struct declared_figure *)(const void *)figure)->package;
+    if (is_apart(package)) {
+        begin(call, &frame, NULL, figure->plugin, figure->name, READ_MS);
+        const struct remote_task task = {
+            .figure = figure, .query = query, .args = args, .call = call, .timeout_ms = frame.limit_ms};
+        return run_apart(rt, package, &task, &frame, out, err);
+    }
     job.command = NULL;
     job.figure = (const struct declared_figure *)(const void *)figure;
     job.query = query;

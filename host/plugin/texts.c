@@ -63,6 +63,11 @@ static const struct text texts[] = {
     {"%s: should be a sequence, is a %s", "%s：应为序列，实为 %s"},
     {"%s: should be a string of bytes, is a %s", "%s：应为字节串，实为 %s"},
     {"%s: should be a text, is a %s", "%s：应为文本，实为 %s"},
+    {"plugin %s, command %s: its process ended: %s; nothing was kept; it is started again",
+     "插件 %s 的命令 %s：其进程已终止（%s），未保存任何内容；进程将重新启动"},
+    {"plugin %s: its process has ended and is started again; send it again in %d ms",
+     "插件 %s 的进程已终止，正在重新启动；请在 %d 毫秒后重发"},
+    {"plugin %s, command %s: it failed in a way that it can't", "插件 %s 的命令 %s 报告了不允许的错误"},
 };
 
 const char *texts_chinese(const char *english)

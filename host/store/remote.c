@@ -71,6 +71,20 @@ int remote_take_text(struct reader *r, size_t max, struct slice *out)
     return 0;
 }
 
+int remote_take_cstr(struct reader *r, const char **out)
+{
+    struct value v;
+    *out = NULL;
+    if (remote_take_value(r, &v) != 0 || (v.type != VALUE_TEXT && v.type != VALUE_NULL))
+        return ERR_PROTO;
+    if (v.type == VALUE_TEXT) {
+        /* The byte there is the '\r' of its end. */
+        *(char *)(uintptr_t)(v.s.data + v.s.len) = '\0';
+        *out = v.s.data;
+    }
+    return 0;
+}
+
 int remote_take_int(struct reader *r, int64_t *out)
 {
     struct node node;
@@ -157,7 +171,10 @@ static int put_statement(struct remote_store *rs, const char *word, const struct
     for (int i = 0; i < st->nargs; i++)
         remote_put_value(&r, &st->args[i]);
     reply_close(&r);
-    return reply_finish(&r);
+    return reply_finish(&r) == 0
+               ? 0
+               : err_rule(err, ERR_LIMIT, "sql.size", NULL, "a statement and its parameters have at most %d MiB",
+                          REMOTE_MESSAGE_MAX / (1024 * 1024));
 }
 
 static int put_id(struct remote_store *rs, const char *word, int64_t id)
@@ -369,6 +386,7 @@ struct store *store_remote_new(const struct remote_line *line)
     rs->store.role = STORE_READER;
     rs->store.reading = true; /* the transaction is the other side's */
     rs->line = line;
+    rs->message.max = REMOTE_MESSAGE_MAX;
     list_init(&rs->store.cursors);
     return &rs->store;
 }

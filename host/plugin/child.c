@@ -1,0 +1,385 @@
+#include "plugin/child.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "plugin/catalog.h"
+#include "plugin/child_crash.h"
+#include "plugin/child_hello.h"
+#include "plugin/child_line.h"
+#include "plugin/child_spawn.h"
+#include "plugin/native.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+/* The lane's side of a plugin's process. A run is RUN, then questions answered one by one, then DONE. A question may
+ * come back to this very plugin: then a run is nested in the answering of another one, on the same line.
+ *
+ * The process is not trusted in anything: messages are bounded and checked, a reply is held against its declared shape,
+ * and whatever is wrong ends it. One that does not stop in time is killed a little after its deadline, which is long
+ * before the watchdog would take the server for stuck.
+ *
+ * It is started with the lane's states, so that a plugin that can't be loaded is noticed before it is switched to, and
+ * again by the first run after it has ended: at once after the first crash in a while but for a tenth of a second,
+ * later after up to a minute. */
+
+enum { DEPTH = CALL_DEPTH_MAX + 4, LOAD_MS = 10000, GRACE_MS = 500, LOG_LINES = 100 };
+enum { BACKOFF_MS = 100, BACKOFF_MAX_MS = 60000, STEADY_MS = 60000 };
+enum { OWN_BYTES = 192 * 1024 * 1024, DESCRIBED_BYTES = 1024 * 1024, MEMORY_MIB = 64 };
+
+struct child {
+    const struct plugin *plugin;
+    struct child_hello hello;
+    int pid; /* 0: there is none */
+    struct line line;
+    uint64_t started_ns, again_ns; /* when it was started last; not before this */
+    int failures;                  /* in a row */
+    int depth;
+    struct {
+        struct buf message, answer;
+        struct remote_cursors cursors;
+    } levels[DEPTH];
+};
+
+/* -- its life -- */
+
+/* End it for good. How it ended, as text. */
+static void bury(struct child *c, char *how, size_t size)
+{
+    int status = 0;
+    if (!c->pid)
+        return;
+    kill(c->pid, SIGKILL); /* one that is dying of something else already dies of that */
+    while (waitpid(c->pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+        snprintf(how, size, "it closed its line, or was killed");
+    else if (WIFSIGNALED(status))
+        snprintf(how, size, "signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+    else
+        snprintf(how, size, "it ended by itself with status %d", WEXITSTATUS(status));
+    line_close(&c->line);
+    c->pid = 0;
+}
+
+/* One line of its log, as it is sent: level, module, NUL, text. */
+static void put_log(const struct child *c, const struct buf *message)
+{
+    const char *end = message->len > 2 ? memchr(message->data + 1, '\0', message->len - 1) : NULL;
+    if (!end)
+        return;
+    unsigned char level = (unsigned char)message->data[0];
+    log_write(level > LOG_ERROR ? LOG_INFO : (enum log_level)level, "child", "%s: %.*s",
+              c->plugin ? c->plugin->name : "", (int)(message->len - (size_t)(end + 1 - message->data)), end + 1);
+}
+
+/* What it says after HELLO. 0 with the message of READY in `said`. */
+static int await_ready(struct child *c, struct buf *said, struct err *err)
+{
+    const uint64_t deadline = clock_mono_ns() + (uint64_t)LOAD_MS * 1000000;
+    enum line_kind kind;
+    int rv = line_send(&c->line, LINE_HELLO, buf_view(said), deadline);
+    for (int lines = 0; rv == 0; lines++) {
+        rv = line_receive(&c->line, &kind, said, DESCRIBED_BYTES + 100, deadline);
+        if (rv == 0 && kind == LINE_READY)
+            break;
+        if (rv == 0 && (kind != LINE_LOG || lines > LOG_LINES))
+            rv = ERR_PROTO;
+        if (rv == 0)
+            put_log(c, said);
+    }
+    if (rv == ERR_TIMEOUT)
+        return err_rule(err, ERR_TIMEOUT, "child.load", NULL, "its process was not ready after %d s", LOAD_MS / 1000);
+    if (rv != 0) {
+        char how[128] = "";
+        bury(c, how, sizeof(how));
+        return err_rule(err, ERR_INTERNAL, "child.load", NULL, "its process ended while it was loaded: %s", how);
+    }
+    struct err refused = {0};
+    if (!reader_error(buf_view(said), &refused))
+        return 0;
+    if (err)
+        *err = refused;
+    return refused.code;
+}
+
+static int launch(struct child *c, struct buf *said, struct err *err)
+{
+    int fd;
+    char how[128];
+    int rv = child_spawn(&c->pid, &fd, err);
+    if (rv != 0)
+        return rv;
+    line_open(&c->line, fd, false);
+    c->started_ns = clock_mono_ns();
+    buf_clear(said);
+    child_hello_put(&c->hello, said);
+    rv = await_ready(c, said, err);
+    if (rv != 0)
+        bury(c, how, sizeof(how));
+    return rv;
+}
+
+/* It must be the plugin that this registry knows: its files may have changed since. */
+static int check_same(const struct child *c, const struct buf *said, struct err *err)
+{
+    struct reader r = {buf_view(said)};
+    struct value hash;
+    int64_t count;
+    if (remote_take_array(&r, &count) == 0 && count == 1 && remote_take_value(&r, &hash) == 0 &&
+        hash.s.len == sizeof(c->plugin->hash) && memcmp(hash.s.data, c->plugin->hash, hash.s.len) == 0)
+        return 0;
+    return err_rule(err, ERR_STATE, "child.changed", NULL,
+                    "plugin %s: its files are not those that were loaded; install it, or start the server, again",
+                    c->plugin->name);
+}
+
+static int launch_plugin(struct child *c, struct err *err)
+{
+    struct buf said = {0};
+    struct err why = {0};
+    char how[128];
+    int rv = launch(c, &said, &why);
+    if (rv != 0)
+        err_rule(err, rv, why.rule, NULL, "plugin %s: %.500s", c->plugin->name, why.text);
+    if (rv == 0 && (rv = check_same(c, &said, err)) != 0)
+        bury(c, how, sizeof(how));
+    buf_close(&said);
+    return rv;
+}
+
+int child_start(const struct child_options *o, struct child **out, struct err *err)
+{
+    struct child *c = mem_zalloc(sizeof(*c));
+    const int64_t mib = o->plugin->asks.memory_mib > 0 ? o->plugin->asks.memory_mib : MEMORY_MIB;
+    c->plugin = o->plugin;
+    c->hello = (struct child_hello){
+        .name = o->plugin->name,
+        .folder = o->plugin->folder,
+        .native_dir = o->native_dir,
+        .lib_dir = o->lib_dir,
+        /* a Lua state may have three times what it asks for before it is stopped; messages and replies lie beside it */
+        .memory_bytes = OWN_BYTES + 3 * mib * 1024 * 1024,
+        .soft_bytes = (int64_t)o->limits.soft_bytes,
+        .grace_ms = o->limits.grace_ms,
+        .reply_bytes = (int64_t)o->limits.reply_bytes,
+        .log_level = log_get_level(),
+    };
+    int rv = launch_plugin(c, err);
+    if (rv != 0) {
+        child_free(c);
+        return rv;
+    }
+    *out = c;
+    return 0;
+}
+
+void child_free(struct child *c)
+{
+    char how[128];
+    if (!c)
+        return;
+    bury(c, how, sizeof(how));
+    for (int i = 0; i < DEPTH; i++) {
+        buf_close(&c->levels[i].message);
+        buf_close(&c->levels[i].answer);
+    }
+    free(c);
+}
+
+int child_pid(const struct child *c)
+{
+    return c->pid;
+}
+
+int child_describe(const char *so_path, struct buf *out, struct err *err)
+{
+    struct child *c = mem_zalloc(sizeof(*c));
+    struct buf said = {0};
+    struct value text;
+    int64_t count;
+    char how[128];
+    c->hello = (struct child_hello){
+        .object = so_path, .memory_bytes = OWN_BYTES + (int64_t)MEMORY_MIB * 1024 * 1024, .log_level = log_get_level()};
+    int rv = launch(c, &said, err);
+    struct reader r = {buf_view(&said)};
+    if (rv == 0 && (remote_take_array(&r, &count) != 0 || count != 1 || remote_take_value(&r, &text) != 0 ||
+                    text.type != VALUE_TEXT || buf_slice(out, text.s) != 0))
+        rv = err_rule(err, ERR_ARG, "native.described", NULL, "%s: its process described it in another form", so_path);
+    bury(c, how, sizeof(how));
+    child_free(c);
+    buf_close(&said);
+    return rv;
+}
+
+/* -- when it ends -- */
+
+static void back_off(struct child *c)
+{
+    const uint64_t now = clock_mono_ns();
+    if (now - c->started_ns > (uint64_t)STEADY_MS * 1000000)
+        c->failures = 0;
+    int64_t wait_ms = BACKOFF_MS;
+    for (int i = 0; i < c->failures && wait_ms < BACKOFF_MAX_MS; i++)
+        wait_ms *= 2;
+    if (wait_ms > BACKOFF_MAX_MS)
+        wait_ms = BACKOFF_MAX_MS;
+    c->failures++;
+    c->again_ns = now + (uint64_t)wait_ms * 1000000;
+}
+
+static void note(const struct child *c, const struct call *call, const char *how)
+{
+    struct child_crash crash = {.at_ms = clock_now_ms()};
+    snprintf(crash.plugin, sizeof(crash.plugin), "%s", c->plugin->name);
+    snprintf(crash.version, sizeof(crash.version), "%s", c->plugin->version);
+    snprintf(crash.command, sizeof(crash.command), "%s", call->command);
+    snprintf(crash.user, sizeof(crash.user), "%s", call->user ? call->user : "");
+    snprintf(crash.how, sizeof(crash.how), "%s", how);
+    log_error("child", "plugin %s %s, command %s of %s: its process ended: %s", crash.plugin, crash.version,
+              crash.command, crash.user, how);
+    child_crash_note(&crash);
+}
+
+/* It is gone, or must go, because of `why`: what the command gets. */
+static int lost(struct child *c, const struct remote_task *task, int why, struct err *err)
+{
+    const struct call *call = task->call;
+    const bool late = why == ERR_TIMEOUT || clock_mono_ns() >= call->deadline_ns;
+    char how[128] = "";
+    if (c->pid) {
+        bury(c, how, sizeof(how));
+        if (late)
+            snprintf(how, sizeof(how), "it did not stop at its limit of %d ms and was killed", task->timeout_ms);
+        else if (why != ERR_IO)
+            snprintf(how, sizeof(how), "it sent what is no message, or too long a one, and was killed");
+        note(c, call, how);
+        back_off(c);
+    }
+    if (late)
+        return err_rule(err, ERR_TIMEOUT, "limit.time", NULL,
+                        "command %s: stopped after its limit of %d ms; nothing was kept; ask for less at once",
+                        call->command, task->timeout_ms);
+    return err_rule(err, ERR_INTERNAL, "plugin.crashed", NULL,
+                    "plugin %s, command %s: its process ended: %s; nothing was kept; it is started again",
+                    c->plugin->name, call->command, how[0] ? how : "in a call from inside");
+}
+
+static int revive(struct child *c, struct err *err)
+{
+    const uint64_t now = clock_mono_ns();
+    struct err why = {0};
+    /* One that has ended below its own command stays away until that command has ended, too. */
+    int rv = c->depth == 0 && now >= c->again_ns ? launch_plugin(c, &why) : ERR_BUSY;
+    if (rv == 0)
+        return 0;
+    if (why.code != 0) {
+        log_error("child", "%s", why.text);
+        back_off(c);
+    }
+    const int wait_ms = c->again_ns > now ? (int)((c->again_ns - now) / 1000000) + 1 : BACKOFF_MS;
+    return err_rule(err, ERR_BUSY, "plugin.restarting", NULL,
+                    "plugin %s: its process has ended and is started again; send it again in %d ms", c->plugin->name,
+                    wait_ms);
+}
+
+/* -- running -- */
+
+/* Some codes mean something to the connection; a plugin has no say in these. */
+static bool may_say(int code)
+{
+    return code != ERR_PROTO && code != ERR_NOAUTH && code != ERR_WRONGPASS && code != ERR_UNKNOWN &&
+           code != ERR_NOCOMMAND;
+}
+
+static int check_reply(const struct remote_task *task, struct slice reply, struct err *err)
+{
+    static const struct shape fields[] = {
+        {.type = SHAPE_TEXT, .name = "name"},     {.type = SHAPE_ANY, .name = "value"},
+        {.type = SHAPE_TEXT, .name = "unit"},     {.type = SHAPE_BOOL, .name = "complete"},
+        {.type = SHAPE_INT, .name = "numerator"}, {.type = SHAPE_INT, .name = "denominator"},
+        {.type = SHAPE_TEXT, .name = "basis"},    {.type = SHAPE_INSTANT, .name = "as_of"},
+    };
+    static const struct shape figure = {.type = SHAPE_MAP, .items = fields, .count = 8};
+    return shape_fits(task->command ? task->command->returns : &figure, reply, err);
+}
+
+static int conclude(struct child *c, const struct remote_task *task, struct slice message, struct buf *out,
+                    struct err *err)
+{
+    const size_t before = out->len;
+    struct err said = {0};
+    int rv = remote_take_result(message, (size_t)c->hello.reply_bytes, out, &said);
+    if (rv == ERR_PROTO && said.code == 0)
+        return lost(c, task, rv, err);
+    if (rv != 0 && !may_say(rv))
+        rv = err_set(&said, ERR_INTERNAL, "plugin %s, command %s: it failed in a way that it can't", c->plugin->name,
+                     task->call->command);
+    if (rv == 0)
+        rv = check_reply(task, (struct slice){out->data + before, out->len - before}, &said);
+    if (rv == 0)
+        return 0;
+    buf_truncate(out, before);
+    if (err)
+        *err = said;
+    return rv;
+}
+
+/* Answer one question. 0, or what is wrong. */
+static int answer(struct child *c, const struct remote_task *task, int depth, uint64_t deadline)
+{
+    struct buf *message = &c->levels[depth].message, *reply = &c->levels[depth].answer;
+    buf_clear(reply);
+    int rv = remote_serve(task->call, &c->levels[depth].cursors, buf_view(message), reply);
+    if (rv == 0 && !c->pid)
+        return ERR_IO; /* it was called back, and ended there */
+    if (rv == 0 && task->heard)
+        task->heard(task->heard_arg, buf_view(message), buf_view(reply));
+    return rv ? rv : line_send(&c->line, LINE_ANSWER, buf_view(reply), deadline);
+}
+
+static int converse(struct child *c, const struct remote_task *task, int depth, struct buf *out, struct err *err)
+{
+    const uint64_t deadline = task->call->deadline_ns + (uint64_t)GRACE_MS * 1000000;
+    struct buf *message = &c->levels[depth].message;
+    enum line_kind kind;
+    int lines = 0;
+    buf_clear(message);
+    remote_put_task(task, message);
+    int rv = line_send(&c->line, LINE_RUN, buf_view(message), deadline);
+    while (rv == 0) {
+        rv = line_receive(&c->line, &kind, message, CHILD_MESSAGE_MAX, deadline);
+        if (rv != 0)
+            break;
+        if (kind == LINE_DONE)
+            return conclude(c, task, buf_view(message), out, err);
+        if (kind == LINE_ASK)
+            rv = answer(c, task, depth, deadline);
+        else if (kind == LINE_LOG && lines++ < LOG_LINES)
+            put_log(c, message);
+        else
+            rv = kind == LINE_LOG ? 0 : ERR_PROTO;
+        if (rv == 0 && clock_mono_ns() >= deadline)
+            rv = ERR_TIMEOUT;
+    }
+    return lost(c, task, rv, err);
+}
+
+int child_run(struct child *c, const struct remote_task *task, struct buf *out, struct err *err)
+{
+    int rv = c->pid ? 0 : revive(c, err);
+    if (rv != 0)
+        return rv;
+    if (c->depth == DEPTH)
+        return err_rule(err, ERR_LIMIT, "limit.depth", NULL, "calls between plugins nest at most %d deep",
+                        CALL_DEPTH_MAX);
+    const int depth = c->depth++;
+    rv = converse(c, task, depth, out, err);
+    store_remote_close_all(&c->levels[depth].cursors);
+    c->depth--;
+    return rv;
+}

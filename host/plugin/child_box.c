@@ -1,0 +1,259 @@
+#include "plugin/child_box.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/landlock.h>
+#include <malloc.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Three layers, each enough against another mistake: limits of the process, what it sees of the file system (Landlock),
+ * and which system calls there are (seccomp). A refused call fails with EPERM: a library that only tries gets on, and
+ * an attack gets nothing.
+ *
+ * Loading a shared object needs the file system and executable memory, and its constructors run right then. So there
+ * are two filters, one above the other: while it loads, files can be opened for reading, in the folders that Landlock
+ * leaves; afterwards not even that. A kernel without Landlock would let a constructor read what the server's user may
+ * read. */
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+enum { OPEN_FILES = 64 };
+
+/* -- limits -- */
+
+static int limit(int what, rlim_t value, struct err *err)
+{
+    struct rlimit now, wanted = {value, value};
+    if (getrlimit(what, &now) == 0 && now.rlim_max < value)
+        wanted.rlim_cur = wanted.rlim_max = now.rlim_max;
+    return setrlimit(what, &wanted) == 0 ? 0 : err_set(err, ERR_IO, "setrlimit: %s", strerror(errno));
+}
+
+/* Bytes of address space in use now. */
+static size_t mapped(void)
+{
+    unsigned long pages = 0;
+    FILE *f = fopen("/proc/self/statm", "re");
+    if (f && fscanf(f, "%lu", &pages) != 1)
+        pages = 0;
+    if (f)
+        fclose(f);
+    return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static int enter_limits(size_t memory, struct err *err)
+{
+    mallopt(M_ARENA_MAX, 1); /* each one would take 64 MiB of address space */
+    int rv = limit(RLIMIT_CORE, 0, err);
+    if (rv == 0)
+        rv = limit(RLIMIT_FSIZE, 0, err);
+    if (rv == 0)
+        rv = limit(RLIMIT_NOFILE, OPEN_FILES, err);
+    /* A sanitizer maps terabytes that it never touches. */
+    if (rv == 0 && !SANITIZED)
+        rv = limit(RLIMIT_AS, mapped() + memory, err);
+    return rv;
+}
+
+/* -- the file system -- */
+
+static int landlock_abi(void)
+{
+    return (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+}
+
+static const uint64_t reading = LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
+
+static void allow(int rules, const char *path)
+{
+    struct landlock_path_beneath_attr rule = {.allowed_access = reading, .parent_fd = open(path, O_PATH | O_CLOEXEC)};
+    if (rule.parent_fd < 0)
+        return; /* not there: nothing to see */
+    if (syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0) {
+        rule.allowed_access = LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE; /* a file, not a folder */
+        syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
+    }
+    close(rule.parent_fd);
+}
+
+static int enter_landlock(const char *const *folders, struct err *err)
+{
+    static const char *const libraries[] = {"/lib",           "/lib64",           "/usr/lib",       "/usr/lib64",
+                                            "/usr/local/lib", "/etc/ld.so.cache", "/usr/share/icu", NULL};
+    const int abi = landlock_abi();
+    if (abi < 1)
+        return 0;
+    uint64_t all = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1; /* version 1 */
+    if (abi >= 2)
+        all |= 1ULL << 13; /* refer */
+    if (abi >= 3)
+        all |= 1ULL << 14; /* truncate */
+    /* A kernel that knows less takes a shorter struct; ours is as long as the headers that we are built with say. */
+    struct landlock_ruleset_attr attr = {.handled_access_fs = all};
+    int rules = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr.handled_access_fs), 0);
+    if (rules < 0)
+        return err_set(err, ERR_IO, "landlock: %s", strerror(errno));
+    for (int i = 0; libraries[i]; i++)
+        allow(rules, libraries[i]);
+    for (int i = 0; folders[i]; i++)
+        allow(rules, folders[i]);
+    int rv =
+        syscall(SYS_landlock_restrict_self, rules, 0) == 0 ? 0 : err_set(err, ERR_IO, "landlock: %s", strerror(errno));
+    close(rules);
+    return rv;
+}
+
+int child_box_enter(const char *const *folders, size_t memory, struct err *err)
+{
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        prctl(PR_SET_DUMPABLE, SANITIZED, 0, 0, 0) != 0)
+        return err_set(err, ERR_IO, "prctl: %s", strerror(errno));
+    int rv = enter_limits(memory, err);
+    return rv ? rv : enter_landlock(folders, err);
+}
+
+/* -- system calls -- */
+
+/* What a process of one plugin needs once it runs. Descriptors are its line and those of the watchdog: to read and
+ * write them gives nobody anything. */
+static const int plain[] = {
+    SCMP_SYS(read),
+    SCMP_SYS(write),
+    SCMP_SYS(writev),
+    SCMP_SYS(recvfrom),
+    SCMP_SYS(recvmsg),
+    SCMP_SYS(sendto),
+    SCMP_SYS(sendmsg),
+    SCMP_SYS(close),
+    SCMP_SYS(fstat),
+    SCMP_SYS(lseek),
+    SCMP_SYS(poll),
+    SCMP_SYS(ppoll),
+    SCMP_SYS(munmap),
+    SCMP_SYS(mremap),
+    SCMP_SYS(madvise),
+    SCMP_SYS(brk),
+    SCMP_SYS(futex),
+    SCMP_SYS(sched_yield),
+    SCMP_SYS(clock_gettime),
+    SCMP_SYS(clock_getres),
+    SCMP_SYS(clock_nanosleep),
+    SCMP_SYS(nanosleep),
+    SCMP_SYS(gettimeofday),
+    SCMP_SYS(time),
+    SCMP_SYS(getpid),
+    SCMP_SYS(gettid),
+    SCMP_SYS(getrandom),
+    SCMP_SYS(getrusage),
+    SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(rt_sigaction),
+    SCMP_SYS(rt_sigprocmask),
+    SCMP_SYS(sigaltstack),
+    SCMP_SYS(restart_syscall),
+    SCMP_SYS(sysinfo),
+    SCMP_SYS(exit),
+    SCMP_SYS(exit_group),
+};
+
+/* While it loads: how the dynamic linker works. */
+static const int loading[] = {
+    SCMP_SYS(mmap),       SCMP_SYS(mprotect), SCMP_SYS(pread64),    SCMP_SYS(newfstatat), SCMP_SYS(stat),
+    SCMP_SYS(lstat),      SCMP_SYS(statx),    SCMP_SYS(access),     SCMP_SYS(faccessat),  SCMP_SYS(faccessat2),
+    SCMP_SYS(getdents64), SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(getcwd),     SCMP_SYS(fcntl),
+    SCMP_SYS(seccomp),    SCMP_SYS(statfs),   SCMP_SYS(fstatfs),    SCMP_SYS(uname),
+};
+
+/* What the watchdog's thread, just started, may not have come to yet. */
+static const int beginning[] = {SCMP_SYS(rseq), SCMP_SYS(set_robust_list)};
+
+static int allow_all(scmp_filter_ctx f, const int *calls, size_t count)
+{
+    int rv = 0;
+    for (size_t i = 0; i < count && rv == 0; i++)
+        if (calls[i] >= 0) /* negative: this machine does not have it */
+            rv = seccomp_rule_add(f, SCMP_ACT_ALLOW, calls[i], 0);
+    return rv;
+}
+
+/* A signal to itself: how the watchdog stops a script, and how abort ends. */
+static int allow_own_signals(scmp_filter_ctx f)
+{
+    const struct scmp_arg_cmp own = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid());
+    int rv = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, own);
+    return rv ? rv : seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(kill), 1, own);
+}
+
+/* Memory, but none that can be executed. */
+static int allow_memory(scmp_filter_ctx f)
+{
+    const struct scmp_arg_cmp no_code = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
+    int rv = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, no_code);
+    return rv ? rv : seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, no_code);
+}
+
+/* Opening, but only to read. */
+static int allow_opening(scmp_filter_ctx f)
+{
+    const scmp_datum_t writing = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC;
+    int rv = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, writing, 0));
+    return rv || SCMP_SYS(open) < 0
+               ? rv
+               : seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(open), 1, SCMP_A1(SCMP_CMP_MASKED_EQ, writing, 0));
+}
+
+static int filter(bool loads, struct err *err)
+{
+    scmp_filter_ctx f = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+    int rv = f ? 0 : -ENOMEM;
+    if (rv == 0)
+        rv = seccomp_attr_set(f, SCMP_FLTATR_CTL_NNP, 0); /* it has been given up already */
+    if (rv == 0)
+        rv = seccomp_attr_set(f, SCMP_FLTATR_CTL_TSYNC, 1); /* the watchdog's thread, too */
+    if (rv == 0)
+        rv = allow_all(f, plain, sizeof(plain) / sizeof(plain[0]));
+    if (rv == 0)
+        rv = allow_all(f, beginning, sizeof(beginning) / sizeof(beginning[0]));
+    if (rv == 0)
+        rv = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1, SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME));
+    if (rv == 0)
+        rv = allow_own_signals(f);
+    if (rv == 0 && loads)
+        rv = allow_all(f, loading, sizeof(loading) / sizeof(loading[0]));
+    if (rv == 0 && loads)
+        rv = allow_opening(f);
+    if (rv == 0 && !loads)
+        rv = allow_memory(f);
+    if (rv == 0)
+        rv = seccomp_load(f);
+    if (f)
+        seccomp_release(f);
+    return rv == 0 ? 0 : err_set(err, ERR_IO, "seccomp: %s", strerror(-rv));
+}
+
+int child_box_load(struct err *err)
+{
+    return filter(true, err);
+}
+
+int child_box_run(struct err *err)
+{
+    return filter(false, err);
+}

@@ -1,0 +1,18 @@
+/* Inside plugin/: what a plugin's process gives up, step by step. Called in that process only. */
+#ifndef MUSTER_PLUGIN_CHILD_BOX_H
+#define MUSTER_PLUGIN_CHILD_BOX_H
+
+#include "base/err.h"
+
+/* Before anything of the plugin is read, and while the process has one thread: dies with its parent, gains no rights,
+ * can't be traced by others, writes no file, has at most `memory` bytes beyond what it has now. Of the file system it
+ * sees `folders` (NULL-terminated; absent ones are skipped) and the system's libraries, to read; on a kernel without
+ * Landlock, what its user may read. */
+int child_box_enter(const char *const *folders, size_t memory, struct err *err);
+/* Once the process has all the threads it will ever have, before the plugin's first byte runs: it may load code and
+ * open files for reading; no network, no process, no thread. */
+int child_box_load(struct err *err);
+/* Once the plugin is loaded: memory, clocks, its line, nothing else; no file at all, and no new code. */
+int child_box_run(struct err *err);
+
+#endif

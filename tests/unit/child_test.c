@@ -1,0 +1,357 @@
+#include "plugin_fixture.h"
+
+#include "plugin/child.h"
+#include "plugin/child_crash.h"
+#include "plugin/child_spawn.h"
+#include "plugin/kit.h"
+
+#include <errno.h>
+#include <signal.h>
+
+/* Plugins in processes of their own, as a lane has them: they do all that others do, and whatever goes wrong in them
+ * stays there. The program is muster itself, from the environment; the plugins are compiled here. */
+
+static struct world world;
+static char crashes[100];
+
+static int open_world(void **state)
+{
+    (void)state;
+    world_open(&world);
+    snprintf(crashes, sizeof(crashes), "%s/crashes", world.dir);
+    child_crash_start(crashes);
+    return 0;
+}
+
+static int close_world(void **state)
+{
+    (void)state;
+    child_crash_start(NULL);
+    world_close(&world);
+    return 0;
+}
+
+static void shell(const char *fmt)
+{
+    char command[1000];
+    snprintf(command, sizeof(command), fmt, world.dir, world.dir);
+    if (system(command) != 0)
+        fail_msg("%s", command);
+}
+
+/* The manifest with one line more. */
+static void isolate(const char *name)
+{
+    char command[300];
+    snprintf(command, sizeof(command),
+             "sed -i 's/api = 1,/api = 1, isolate = \"process\",/' %s/plugins/%s/manifest.lua", world.dir, name);
+    assert_int_equal(system(command), 0);
+}
+
+static void put_wreck(void)
+{
+    shell("cp -r tests/fixtures/child/wreck %s/plugins/");
+    shell("cc -shared -fPIC -O1 -Iapi %s/plugins/wreck/wreck.c -o %s/plugins/wreck/wreck.so");
+    isolate("wreck");
+}
+
+static void put_other(void)
+{
+    world_plugin(&world, "other", "requires = {}",
+                 "return { commands = {\n"
+                 "  ['other.twice'] = { mode = 'read', args = { 'text:text' }, returns = 'text', summary = 'T.',\n"
+                 "    run = function(call, text) return text .. text end },\n"
+                 "  ['other.back'] = { mode = 'read', args = { 'text:text' }, returns = 'any', summary = 'T.',\n"
+                 "    run = function(call, text) return call:invoke('far.say', { text = text }) end } } }");
+}
+
+/* A plugin in Lua, far away. */
+static void put_far(void)
+{
+    world_plugin(
+        &world, "far", "requires = { 'other' }, isolate = 'process'",
+        "local c = {}\n"
+        "local function add(name, mode, args, run)\n"
+        "  c['far.' .. name] = { mode = mode, args = args, returns = 'any', summary = 'T.', timeout_ms = 300,\n"
+        "    run = run }\n"
+        "end\n"
+        "add('say', 'read', { 'text:text' }, function(call, text) call:log('said %s', text) return text end)\n"
+        "add('round', 'read', { 'text:text' }, function(call, text)\n"
+        "  return { call:invoke('other.back', { text = text }), call:invoke('other.twice', { text = text }) } end)\n"
+        "add('put', 'write', { 'text:text' }, function(call, text)\n"
+        "  call.db:run('INSERT INTO far_item(text) VALUES(?)', text)\n"
+        "  call:emit('t', { n = 1 })\n"
+        "  return { call:next('s'), call:figure('far.rows').value, call:setting('word') } end)\n"
+        "add('list', 'read', {}, function(call) return call.db:rows('SELECT text FROM far_item ORDER BY id') end)\n"
+        "add('wrong', 'write', { 'text:text' }, function(call, text)\n"
+        "  call.db:run('INSERT INTO far_item(text) VALUES(?)', text) local t return t.x end)\n"
+        "add('refuse', 'read', {}, function(call) call:fail('STATE', { rule = 'far.no' }, 'not %s', 'now') end)\n"
+        "add('spin', 'read', {}, function() while true do end end)\n"
+        "add('hoard', 'read', {}, function() local t = {} while true do t[#t + 1] = ('x'):rep(1000) .. #t end end)\n"
+        "return { commands = c,\n"
+        "  settings = { word = { type = 'text', default = 'hello', summary = 'W.' } },\n"
+        "  figures = { ['far.rows'] = { unit = 'rows', args = {}, summary = 'R.', compute = function(call)\n"
+        "    return { value = call.db:value('SELECT count(*) FROM far_item') } end } } }");
+    put_file(world.dir, "plugins/far/locale/zh-CN.lua", "return { ['not %s'] = '不行：%s' }");
+    put_file(world.dir, "plugins/far/migrations/001_item.sql",
+             "CREATE TABLE far_item (id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT;");
+    put_other();
+}
+
+static const char *ask(const char *command, const char *a)
+{
+    return world_ask(&world, command, a, NULL, NULL);
+}
+
+static void expect(const char *got, const char *wanted)
+{
+    if (strcmp(got, wanted) != 0)
+        fail_msg("expected %s\ngot      %s", wanted, got);
+}
+
+static void begins(const char *got, const char *wanted)
+{
+    if (strncmp(got, wanted, strlen(wanted)) != 0)
+        fail_msg("expected %s…\ngot      %s", wanted, got);
+}
+
+/* Ask until the process is there again. */
+static const char *ask_patiently(const char *command, const char *a)
+{
+    for (int i = 0; i < 500; i++) {
+        const char *got = ask(command, a);
+        if (strncmp(got, "BUSY plugin.restarting", 22) != 0)
+            return got;
+        usleep(20000);
+    }
+    fail_msg("it does not come back");
+    return "";
+}
+
+static void a_lua_plugin_works_as_if_it_were_here(void **state)
+{
+    (void)state;
+    put_far();
+    world_start(&world, NULL);
+    assert_int_equal(registry_plugin(world.registry, SLICE("far"))->isolation, ISOLATION_PROCESS);
+    expect(ask("far.say", "你好"), "\"你好\"");
+    expect(ask("far.put", "一"), "[1,1,\"hello\"]");
+    expect(buf_cstr(&world.emitted), "t {\"n\":1}\n");
+    expect(ask("far.list", NULL), "[{\"text\":\"一\"}]");
+    begins(ask("far.wrong", "二"), "INTERNAL : plugin far, init.lua:15: attempt to index a nil");
+    expect(ask("far.list", NULL), "[{\"text\":\"一\"}]");
+    expect(ask("far.refuse", NULL), "STATE far.no: not now");
+    world.lang = "zh-CN";
+    expect(ask("far.refuse", NULL), "STATE far.no: 不行：now");
+}
+
+/* It calls others, and is called back by them on the same line. */
+static void it_may_be_called_back(void **state)
+{
+    (void)state;
+    put_far();
+    world_start(&world, NULL);
+    expect(ask("far.round", "a"), "[\"a\",\"aa\"]");
+    expect(ask("other.back", "b"), "\"b\"");
+}
+
+/* The limits of a script hold there as here, and the process goes on. */
+static void a_script_is_stopped_without_the_process(void **state)
+{
+    (void)state;
+    put_far();
+    world_start(&world, NULL);
+    begins(ask("far.hoard", NULL), "LIMIT limit.memory");
+    expect(ask("far.say", "a"), "\"a\"");
+    struct child_crash *list;
+    int count;
+    assert_int_equal(child_crash_read(crashes, &list, &count, NULL), 0);
+    assert_int_equal(count, 0);
+    free(list);
+}
+
+static void a_crash_stays_there_and_is_noted(void **state)
+{
+    (void)state;
+    put_wreck();
+    put_other();
+    world_start(&world, NULL);
+    expect(ask("wreck.ok", NULL), "\"fine\"");
+    expect(ask("wreck.put", "one"), "1");
+    begins(ask("wreck.null", NULL), "INTERNAL plugin.crashed: plugin wreck, command wreck.null: its process ended: ");
+    expect(ask("other.twice", "a"), "\"aa\"");
+    begins(ask("wreck.ok", NULL), "BUSY plugin.restarting: ");
+    world.lang = "zh-CN";
+    begins(ask("wreck.ok", NULL), "BUSY plugin.restarting: 插件 wreck");
+    world.lang = "en";
+    expect(ask_patiently("wreck.ok", NULL), "\"fine\"");
+    expect(ask("wreck.count", NULL), "1");
+    begins(ask("wreck.leave", NULL), "INTERNAL plugin.crashed: ");
+    struct child_crash *list;
+    int count;
+    assert_int_equal(child_crash_read(crashes, &list, &count, NULL), 0);
+    assert_int_equal(count, 2);
+    assert_string_equal(list[0].command, "wreck.leave");
+    assert_string_equal(list[0].how, "it ended by itself with status 3");
+    assert_string_equal(list[1].command, "wreck.null");
+    assert_string_equal(list[1].plugin, "wreck");
+    assert_string_equal(list[1].version, "1.0.0");
+    assert_string_equal(list[1].user, "wang");
+    assert_true(list[1].at_ms > 0);
+    free(list);
+}
+
+/* C code can't be stopped from inside: the process is killed, and the server is not taken for stuck. */
+static void one_that_does_not_stop_is_killed(void **state)
+{
+    (void)state;
+    put_wreck();
+    world_start(&world, NULL);
+    begins(ask("wreck.spin", NULL), "TIMEOUT limit.time: command wreck.spin: stopped after its limit of 400 ms");
+    expect(ask_patiently("wreck.ok", NULL), "\"fine\"");
+}
+
+static void nonsense_on_the_line_ends_it(void **state)
+{
+    (void)state;
+    put_wreck();
+    world_start(&world, NULL);
+    static const char *const bytes[] = {"0", "2", "255", "-1"};
+    for (size_t i = 0; i < sizeof(bytes) / sizeof(bytes[0]); i++) {
+        const char *got = ask_patiently("wreck.scribble", bytes[i]);
+        if (strncmp(got, "INTERNAL plugin.crashed", 23) != 0 && strncmp(got, "TIMEOUT limit.time", 18) != 0)
+            fail_msg("%s: %s", bytes[i], got);
+    }
+    expect(ask_patiently("wreck.ok", NULL), "\"fine\"");
+}
+
+static void attacks_are_refused(void **state)
+{
+    (void)state;
+    static const char *const attempts[] = {"load",   "fork",    "exec", "thread", "open",       "create",
+                                           "unlink", "connect", "code", "kill",   "environment"};
+    put_wreck();
+    world_start(&world, NULL);
+    for (size_t i = 0; i < sizeof(attempts) / sizeof(attempts[0]); i++) {
+        const char *got = ask("wreck.try", attempts[i]);
+        if (strncmp(got, "\"refused: ", 10) != 0)
+            fail_msg("%s: %s", attempts[i], got);
+    }
+    const char *sanitize = getenv("MUSTER_SANITIZE");
+    if (!sanitize || !*sanitize) { /* a sanitizer has its own idea of memory */
+        begins(ask("wreck.try", "allocate"), "\"refused: ");
+        begins(ask("wreck.hoard", NULL), "\"refused: ");
+    }
+}
+
+/* The whole C interface, from a process; the answers are those of native_test. */
+static void the_c_interface_is_the_same(void **state)
+{
+    (void)state;
+    shell("cp -r tests/abi/every %s/plugins/");
+    shell("cc -shared -fPIC -O1 -Iapi tests/abi/every/every.c -o %s/plugins/every/every.so");
+    isolate("every");
+    world_plugin(&world, "asker", "requires = { 'every' }",
+                 "local every = require 'every'\n"
+                 "return { commands = { ['asker.twice'] = { mode = 'read', args = { 'text:text' }, returns = 'any',\n"
+                 "  summary = 'T.', run = function(_, text) return every.twice(text) end } } }");
+    world_start(&world, NULL);
+    expect(ask("every.facts", NULL),
+           "{\"now\":1581300000000,\"user\":\"wang\",\"person\":\"M001\",\"lang\":\"en\",\"scope\":\"/\",\"zone\":480,"
+           "\"stopped\":false,\"host\":true}");
+    expect(ask("every.put", "text=一行"), "1");
+    expect(ask("every.list", NULL), "[{\"text\":\"一行\",\"bytes\":\"AAH/\",\"half\":true,\"nothing\":true}]");
+    expect(ask("every.ask", NULL),
+           "{\"id\":\"2\",\"figure\":\"{\\\"name\\\":\\\"every.rows\\\",\\\"value\\\":2,\\\"unit\\\":\\\"rows\\\","
+           "\\\"complete\\\":true,\\\"numerator\\\":null,\\\"denominator\\\":null,\\\"basis\\\":null,"
+           "\\\"as_of\\\":1581300000000}\",\"number\":1,\"word\":\"默认\"}");
+    begins(ask("every.misuse", "sql"), "POLICY sql.");
+    /* A pure command of a plugin far away looks the same in Lua. */
+    assert_true(registry_command(world.registry, SLICE("every.twice"))->pure);
+    char *direct = mem_dup(ask("every.twice", "ab"));
+    expect(ask("asker.twice", "ab"), direct);
+    free(direct);
+}
+
+/* And a plugin far away may require one that is here. */
+static void it_requires_a_kit_through_its_line(void **state)
+{
+    (void)state;
+    shell("cp -r tests/abi/every %s/plugins/");
+    shell("cc -shared -fPIC -O1 -Iapi tests/abi/every/every.c -o %s/plugins/every/every.so");
+    world_plugin(&world, "asker", "requires = { 'every' }, isolate = 'process'",
+                 "local every = require 'every'\n"
+                 "return { commands = { ['asker.twice'] = { mode = 'read', args = { 'text:text' }, returns = 'any',\n"
+                 "  summary = 'T.', run = function(_, text) return every.twice(text) end } } }");
+    world_start(&world, NULL);
+    char *direct = mem_dup(ask("every.twice", "ab"));
+    expect(ask("asker.twice", "ab"), direct);
+    free(direct);
+}
+
+static void a_plugin_that_can_not_load_says_why(void **state)
+{
+    (void)state;
+    world_plugin(&world, "broken", "requires = {}, isolate = 'process', native = true", "return { commands = {} }");
+    put_file(world.dir, "plugins/broken/broken.c",
+             "#include <stdlib.h>\n__attribute__((constructor)) static void load(void) { abort(); }\n");
+    shell("cc -shared -fPIC %s/plugins/broken/broken.c -o %s/plugins/broken/broken.so");
+    assert_true(world_load(&world, NULL) < 0);
+    assert_string_equal(world.err.rule, "child.load");
+    assert_non_null(strstr(world.err.text, "plugin broken, its process ended while it was loaded: signal 6"));
+}
+
+/* Between loading the declarations and starting the process, or before it is started again. */
+static void changed_files_are_noticed(void **state)
+{
+    (void)state;
+    put_far();
+    assert_int_equal(world_load(&world, NULL), 0);
+    put_file(world.dir, "plugins/far/locale/zh-CN.lua", "return {}");
+    struct runtime *rt;
+    assert_int_equal(watchdog_start(&world.err), 0);
+    assert_int_equal(runtime_new(world.registry, NULL, &rt, &world.err), ERR_STATE);
+    assert_string_equal(world.err.rule, "child.changed");
+    watchdog_stop();
+}
+
+static void a_process_ends_with_its_runtime(void **state)
+{
+    (void)state;
+    put_far();
+    assert_int_equal(world_load(&world, NULL), 0);
+    const struct child_options options = {.plugin = registry_plugin(world.registry, SLICE("far"))};
+    struct child *c;
+    if (child_start(&options, &c, &world.err) != 0)
+        fail_msg("%s", world.err.text);
+    const int pid = child_pid(c);
+    assert_true(pid > 0 && kill(pid, 0) == 0);
+    child_free(c);
+    assert_true(kill(pid, 0) < 0 && errno == ESRCH);
+}
+
+#define WORLD(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WORLD(a_lua_plugin_works_as_if_it_were_here),
+        WORLD(it_may_be_called_back),
+        WORLD(a_script_is_stopped_without_the_process),
+        WORLD(a_crash_stays_there_and_is_noted),
+        WORLD(one_that_does_not_stop_is_killed),
+        WORLD(nonsense_on_the_line_ends_it),
+        WORLD(attacks_are_refused),
+        WORLD(the_c_interface_is_the_same),
+        WORLD(it_requires_a_kit_through_its_line),
+        WORLD(a_plugin_that_can_not_load_says_why),
+        WORLD(changed_files_are_noticed),
+        WORLD(a_process_ends_with_its_runtime),
+    };
+    if (!getenv("MUSTER")) {
+        fputs("MUSTER is not set: which program?\n", stderr);
+        return 77;
+    }
+    child_spawn_program(getenv("MUSTER"));
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
