@@ -36,6 +36,7 @@ struct child {
     struct child_hello hello;
     int pid; /* 0: there is none */
     struct line line;
+    int grace_ms;
     uint64_t started_ns, again_ns; /* when it was started last; not before this */
     int failures;                  /* in a row */
     int depth;
@@ -157,6 +158,7 @@ int child_start(const struct child_options *o, struct child **out, struct err *e
     struct child *c = mem_zalloc(sizeof(*c));
     const int64_t mib = o->plugin->asks.memory_mib > 0 ? o->plugin->asks.memory_mib : MEMORY_MIB;
     c->plugin = o->plugin;
+    c->grace_ms = o->limits.grace_ms / 2 < GRACE_MS ? o->limits.grace_ms / 2 : GRACE_MS; /* before the watchdog's */
     c->hello = (struct child_hello){
         .name = o->plugin->name,
         .folder = o->plugin->folder,
@@ -344,7 +346,7 @@ static int answer(struct child *c, const struct remote_task *task, int depth, ui
 
 static int converse(struct child *c, const struct remote_task *task, int depth, struct buf *out, struct err *err)
 {
-    const uint64_t deadline = task->call->deadline_ns + (uint64_t)GRACE_MS * 1000000;
+    const uint64_t deadline = task->call->deadline_ns + (uint64_t)c->grace_ms * 1000000;
     struct buf *message = &c->levels[depth].message;
     enum line_kind kind;
     int lines = 0;

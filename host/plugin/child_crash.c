@@ -21,9 +21,11 @@ enum { KEPT = 100, PATH_BYTES = 1200 };
 static char folder[1024];
 static atomic_int count;
 
-void child_crash_start(const char *path)
+void child_crash_start(const char *data)
 {
-    snprintf(folder, sizeof(folder), "%s", path ? path : "");
+    folder[0] = '\0';
+    if (data && snprintf(folder, sizeof(folder), "%s/crashes", data) >= (int)sizeof(folder))
+        folder[0] = '\0';
 }
 
 static int is_record(const struct dirent *d)
@@ -118,12 +120,14 @@ static bool read_one(const char *path, struct child_crash *c)
     return c->at_ms != 0;
 }
 
-int child_crash_read(const char *from, struct child_crash **out, int *found, struct err *err)
+int child_crash_read(const char *data, struct child_crash **out, int *found, struct err *err)
 {
     struct dirent **list;
-    char path[PATH_BYTES];
+    char from[sizeof(folder)], path[PATH_BYTES];
     *out = NULL;
     *found = 0;
+    if (snprintf(from, sizeof(from), "%s/crashes", data) >= (int)sizeof(from))
+        return err_set(err, ERR_ARG, "%s: path too long", data);
     int n = scandir(from, &list, is_record, alphasort);
     if (n < 0)
         return errno == ENOENT ? 0 : err_set(err, ERR_IO, "%s: %s", from, strerror(errno));

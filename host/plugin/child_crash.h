@@ -13,11 +13,11 @@ struct child_crash {
     char how[128]; /* "signal 11 (Segmentation fault)" */
 };
 
-/* Write records into this folder from now on (made when it is needed); NULL: nowhere. Before any lane starts. */
-void child_crash_start(const char *folder);
+/* Write records into DATA/crashes from now on (made when it is needed); NULL: nowhere. Before any lane starts. */
+void child_crash_start(const char *data);
 /* Write one. Any thread. What can't be written is logged. */
 void child_crash_note(const struct child_crash *crash);
-/* The records of a folder, newest first; a missing folder has none. Caller frees `*out`. */
-int child_crash_read(const char *folder, struct child_crash **out, int *count, struct err *err);
+/* The records of DATA/crashes, newest first; a missing folder has none. Caller frees `*out`. */
+int child_crash_read(const char *data, struct child_crash **out, int *count, struct err *err);
 
 #endif

@@ -12,14 +12,12 @@
  * stays there. The program is muster itself, from the environment; the plugins are compiled here. */
 
 static struct world world;
-static char crashes[100];
 
 static int open_world(void **state)
 {
     (void)state;
     world_open(&world);
-    snprintf(crashes, sizeof(crashes), "%s/crashes", world.dir);
-    child_crash_start(crashes);
+    child_crash_start(world.dir);
     return 0;
 }
 
@@ -165,7 +163,7 @@ static void a_script_is_stopped_without_the_process(void **state)
     expect(ask("far.say", "a"), "\"a\"");
     struct child_crash *list;
     int count;
-    assert_int_equal(child_crash_read(crashes, &list, &count, NULL), 0);
+    assert_int_equal(child_crash_read(world.dir, &list, &count, NULL), 0);
     assert_int_equal(count, 0);
     free(list);
 }
@@ -189,7 +187,7 @@ static void a_crash_stays_there_and_is_noted(void **state)
     begins(ask("wreck.leave", NULL), "INTERNAL plugin.crashed: ");
     struct child_crash *list;
     int count;
-    assert_int_equal(child_crash_read(crashes, &list, &count, NULL), 0);
+    assert_int_equal(child_crash_read(world.dir, &list, &count, NULL), 0);
     assert_int_equal(count, 2);
     assert_string_equal(list[0].command, "wreck.leave");
     assert_string_equal(list[0].how, "it ended by itself with status 3");
