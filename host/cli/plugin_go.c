@@ -148,6 +148,15 @@ static int watch(struct plugin_link *link, json_int_t number, json_int_t probati
     return rv;
 }
 
+/* What nobody wants does not stay. */
+static void withdraw(struct plugin_link *link, const char *stage)
+{
+    const struct slice words[] = {SLICE("plugin.withdraw"), slice_of(stage)};
+    struct slice reply;
+    struct err ignored = {0};
+    link_call(link, words, 2, &reply, &ignored);
+}
+
 int link_go(struct plugin_link *link, const json_t *plan, bool yes, bool wait, struct err *err)
 {
     char stage[48];
@@ -161,6 +170,8 @@ int link_go(struct plugin_link *link, const json_t *plan, bool yes, bool wait, s
     int rv = ask(yes, err);
     if (rv == 0)
         rv = link_json(link, words, 3, &done, err);
+    if (rv != 0)
+        withdraw(link, stage);
     if (rv == 0) {
         json_int_t number = json_integer_value(json_object_get(done, "generation"));
         json_int_t probation_ms = json_integer_value(json_object_get(done, "probation_ms"));

@@ -189,6 +189,75 @@ int install_stage(struct call *call, const struct value *args, struct reply *rep
     return rv;
 }
 
+/* -- withdrawing -- */
+
+struct kept {
+    struct set now, before;
+};
+
+static bool in_set(const struct set *set, const char *folder)
+{
+    for (int i = 0; i < set->count; i++)
+        if (set->plugins[i].folder && strcmp(set->plugins[i].folder, folder) == 0)
+            return true;
+    return false;
+}
+
+static bool is_kept(void *arg, const char *folder)
+{
+    const struct kept *k = arg;
+    return in_set(&k->now, folder) || in_set(&k->before, folder);
+}
+
+/* Behind this question in the writer's queue nothing can take the stage any more, and what took it before is recorded. */
+static void wait_for_writer(struct lanes *l)
+{
+    const struct slice words[] = {SLICE("plugin.settle"), SLICE("generation=9007199254740991")};
+    struct buf reply = {0};
+    struct err refused = {0};
+    lanes_ask(l, words, 2, &reply, &refused);
+    buf_close(&reply);
+}
+
+static int read_kept(struct store *s, struct kept *k, int64_t *last, struct err *err)
+{
+    int rv = store_read_begin(s, err);
+    if (rv == 0)
+        rv = record_last(s, last, err);
+    if (rv == 0)
+        rv = record_read(s, *last, &k->now, err);
+    if (rv == 1 && k->now.previous)
+        rv = record_read(s, k->now.previous, &k->before, err);
+    store_read_end(s);
+    return rv < 0 ? rv : 0;
+}
+
+int install_withdraw(struct call *call, const struct value *args, struct reply *reply, struct err *err)
+{
+    struct calls *c = calls_of(call);
+    struct kept kept = {0};
+    int64_t last = 0;
+    int rv = install_guard(call, err);
+    if (rv == 0 && stage_latest() != args[0].i)
+        rv = err_rule(err, ERR_STATE, "generation.gone", "stage", "stage %lld is not offered any more",
+                      (long long)args[0].i);
+    if (rv != 0)
+        return rv;
+    lanes_offer(c->lanes, NULL);
+    wait_for_writer(c->lanes);
+    rv = read_kept(c->store, &kept, &last, err);
+    if (rv == 0 && last == args[0].i)
+        rv = err_rule(err, ERR_STATE, "generation.active", "stage", "stage %lld runs already; use rollback",
+                      (long long)last);
+    if (rv == 0)
+        rv = shelf_tidy(c->site->data_dir, is_kept, &kept, err);
+    set_close(&kept.now);
+    set_close(&kept.before);
+    if (rv == 0)
+        reply_bool(reply, true);
+    return rv;
+}
+
 /* -- activating -- */
 
 static int migrate_all(struct store *s, const struct registry *r, struct err *err)

@@ -11,6 +11,7 @@ int install_guard(const struct call *call, struct err *err);
 /* Native commands, see plugin_commands.c. */
 int install_upload(struct call *call, const struct value *args, struct reply *reply, struct err *err);
 int install_stage(struct call *call, const struct value *args, struct reply *reply, struct err *err);
+int install_withdraw(struct call *call, const struct value *args, struct reply *reply, struct err *err);
 int install_activate(struct call *call, const struct value *args, struct reply *reply, struct err *err);
 int install_settle(struct call *call, const struct value *args, struct reply *reply, struct err *err);
 int install_list(struct call *call, const struct value *args, struct reply *reply, struct err *err);

@@ -24,6 +24,11 @@
 
 static atomic_llong staged; /* the greatest number given out in this process */
 
+int64_t stage_latest(void)
+{
+    return atomic_load(&staged);
+}
+
 struct building {
     struct calls *c;
     const struct stage_wish *wish;

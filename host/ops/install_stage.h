@@ -25,6 +25,9 @@ struct stage_wish {
  * the offered registry; `*out` is valid until the next offer. The slow lane's thread, outside of a read. */
 int stage_build(struct calls *c, const struct stage_wish *wish, const struct set **out, struct err *err);
 
+/* The number of the newest stage of this process, 0 when there was none. */
+int64_t stage_latest(void);
+
 /* install_dry.c: apply the migrations of this registry to a copy of the database, run a host on it, and ask the
  * health commands. */
 int stage_dry_run(struct calls *c, const struct registry *after, struct err *err);

@@ -137,6 +137,8 @@ const struct native_command plugin_commands[] = {
      " commands_added:[text], commands_removed:[text], commands_changed:[text], warnings:[text]}",
      "Work out and try a change of plugins on a copy, and offer it to plugin.activate; nothing changes yet.",
      "在副本上推演并试运行一次插件变更，供 plugin.activate 启用；此时尚无任何改变。", install_stage},
+    {"plugin.withdraw", MODE_SLOW, "stage:int(1..)", "bool", "Forget a staged change, and its packages.",
+     "撤回已推演的变更及其软件包。", install_withdraw},
     {"plugin.activate", MODE_WRITE, "stage:int(1..) accept:text(1..200)[](0..200)?",
      "{generation:int, state:text, probation_ms:int}",
      "Carry a staged change out; what it adds must be named in accept.",
