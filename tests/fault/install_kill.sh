@@ -13,11 +13,13 @@ clean() {
 }
 trap clean EXIT
 trap 'exit 143' INT TERM
-fail() { echo "install_kill: $*" >&2; tail -n 30 "$dir/log" >&2; exit 1; }
+log=$dir/log
+fail() { echo "install_kill: $*" >&2; tail -n 30 "$log" >&2; exit 1; }
 
 MUSTER_TEST=1
 export MUSTER_TEST
 data=$dir/data
+out=$dir/out
 plugin() { "$MUSTER" plugin "$@" --data "$data" --port "$port"; }
 
 stop() {
@@ -43,8 +45,8 @@ mkdir "$dir/bundled"
 base() { # base NAME COMMAND…: a data folder that a server has served, with the command done
   base_name=$1
   shift
-  server_start "$dir/log" "$MUSTER" --data "$data" --port 0 --plugins "$dir/bundled" || exit 1
-  [ $# = 0 ] || plugin "$@" --yes >"$dir/out" 2>&1 || { cat "$dir/out" >&2; fail "the base $base_name"; }
+  server_start "$log" "$MUSTER" --data "$data" --port 0 --plugins "$dir/bundled" || exit 1
+  [ $# = 0 ] || plugin "$@" --yes >"$out" 2>&1 || { cat "$out" >&2; fail "the base $base_name"; }
   stop
   cp -a "$data" "$dir/base_$base_name"
 }
@@ -64,8 +66,8 @@ check() { # check WHAT ALLOWED…
   now=$(version_now)
   now=${now:-none}
   case " $* " in *" $now "*) ;; *) fail "$what: tally is $now, not one of: $*" ;; esac
-  plugin verify >"$dir/out" 2>&1 || fail "$what: verify: $(cat "$dir/out")"
-  if grep -q '–' "$dir/out"; then fail "$what: verify: $(cat "$dir/out")"; fi
+  plugin verify >"$out" 2>&1 || fail "$what: verify: $(cat "$out")"
+  if grep -q '–' "$out"; then fail "$what: verify: $(cat "$out")"; fi
   if [ "$now" != none ]; then
     answer=$("$MUSTER" call --data "$data" --port "$port" tally.version) || fail "$what: tally does not answer"
     [ "$answer" = "$now" ] || fail "$what: listed is $now, but $answer runs"
@@ -91,22 +93,22 @@ killed() {
     cp -a "$dir/base_$from" "$data"
     MUSTER_CRASH_AT=$n
     export MUSTER_CRASH_AT
-    if ! server_start "$dir/log" "$MUSTER" --data "$data" --port 0 --plugins "$dir/bundled" 2>/dev/null; then
+    if ! server_start "$log" "$MUSTER" --data "$data" --port 0 --plugins "$dir/bundled" 2>/dev/null; then
       unset MUSTER_CRASH_AT
     else
       unset MUSTER_CRASH_AT
       status=0
-      plugin "$@" --yes >"$dir/out" 2>&1 || status=$?
+      plugin "$@" --yes >"$out" 2>&1 || status=$?
       if [ "$status" = 0 ]; then
         sleep 1.5 # the tick behind the last step
         if server_alive "$server"; then through=yes; fi
       elif server_alive "$server"; then
-        cat "$dir/out" >&2
+        cat "$out" >&2
         fail "$name $n: refused without a crash"
       fi
     fi
     stop
-    server_start "$dir/log" "$MUSTER" --data "$data" --port 0 --plugins "$dir/bundled" || fail "$name $n: no start"
+    server_start "$log" "$MUSTER" --data "$data" --port 0 --plugins "$dir/bundled" || fail "$name $n: no start"
     if [ -n "$through" ]; then check "$name through" "$new"; else check "$name $n" "$old" "$new"; fi
     stop
   done
@@ -114,6 +116,22 @@ killed() {
   echo "$name: killed behind each of $((n - 1)) steps"
 }
 
-killed install none none 1.0.0 install "$dir/tally-1.0.0.muster"
-killed upgrade one 1.0.0 1.1.0 upgrade "$dir/tally-1.1.0.muster"
-killed rollback two 1.1.0 1.0.0 rollback
+# Side by side: each has a folder of its own.
+start() {
+  (
+    server="" data=$dir/$1.data out=$dir/$1.out log=$dir/$1.log
+    trap 'if [ -n "$server" ]; then kill -KILL "$server" 2>/dev/null || true; fi' EXIT
+    killed "$@"
+  ) &
+}
+start install none none 1.0.0 install "$dir/tally-1.0.0.muster"
+one=$!
+start upgrade one 1.0.0 1.1.0 upgrade "$dir/tally-1.1.0.muster"
+two=$!
+start rollback two 1.1.0 1.0.0 rollback
+three=$!
+status=0
+wait "$one" || status=1
+wait "$two" || status=1
+wait "$three" || status=1
+exit "$status"
