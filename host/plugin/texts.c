@@ -157,7 +157,7 @@ bool texts_localise_from(const struct text *list, size_t count, const char *lang
     return false;
 }
 
-void texts_localise(const char *lang, struct err *err)
+bool texts_localise(const char *lang, struct err *err)
 {
-    texts_localise_from(texts, sizeof(texts) / sizeof(texts[0]), lang, err);
+    return texts_localise_from(texts, sizeof(texts) / sizeof(texts[0]), lang, err);
 }

@@ -1,6 +1,7 @@
 #include "work/words.h"
 
 #include "plugin/texts.h"
+#include "work/words_plugins.h"
 
 /* Keyed by the English sentence, as plugin/texts.c explains. An item is written %s or %d here whatever the C format
  * says (%.*s, %lld). A sentence that was changed there and forgotten here is shown in English: nothing else breaks. */
@@ -126,6 +127,6 @@ static const struct text words[] = {
 
 void words_localise(const char *lang, struct err *err)
 {
-    if (!texts_localise_from(words, sizeof(words) / sizeof(words[0]), lang, err))
-        texts_localise(lang, err);
+    if (!texts_localise_from(words, sizeof(words) / sizeof(words[0]), lang, err) && !texts_localise(lang, err))
+        texts_localise_from(words_plugins, words_plugins_count, lang, err);
 }
