@@ -64,6 +64,11 @@ local function take(call, device, item)
   return "accepted", found.answers and store_answers(call, id, item, found) or {}
 end
 
+--- The first `most` characters of a text.
+local function first(text, most)
+  return text:sub(1, (utf8.offset(text, most + 1) or #text + 1) - 1)
+end
+
 commands["inspect.sync"] = {
   mode = "write", args = { "batch:json(400000)", "device:text(60)?" },
   returns = "{accepted:int, repeated:int, refused:[{index:int, id:text, code:text, rule:text, text:text}],"
@@ -86,7 +91,7 @@ commands["inspect.sync"] = {
         out[result] = out[result] + 1
         for _, no in ipairs(more or {}) do out.findings[#out.findings + 1] = no end
       else
-        local id = type(item) == "table" and type(item.id) == "string" and item.id:sub(1, 64) or nil
+        local id = type(item) == "table" and type(item.id) == "string" and first(item.id, 64) or nil
         out.refused[#out.refused + 1] = batch.reason(call, i, id, more)
       end
     end
