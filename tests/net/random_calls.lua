@@ -27,7 +27,7 @@ local function problem(why, words, value, err, token)
   seen[cause] = true
   local shown = {}
   for i, w in ipairs(words or {}) do shown[i] = #w > 300 and w:sub(1, 300) .. "…" or w end
-  local got = err and tostring(err) or muster.json.encode(value == nil and muster.null or value)
+  local got = err and tostring(err) or judge.shown(value)
   local at = math.max(1, (token and got:find(token, 1, true) or 1) - 200)
   problems[#problems + 1] = ("%s\n  sent %q\n  got  %s"):format(why, table.concat(shown, " "), got:sub(at, at + 600))
   assert(#problems < 40, "too many problems:\n" .. table.concat(problems, "\n"))
@@ -117,7 +117,7 @@ end
 --- Keys are drawn from few, so that many are used again. What was accepted under one stays what it was.
 local function check_key(call, value)
   local before = remembered[call.idem]
-  local now = muster.json.encode(value == nil and muster.null or value)
+  local now = judge.shown(value)
   if before and before ~= now then problem("another reply to the same idem: " .. before, call.words, value) end
   remembered[call.idem] = now
   return before == nil

@@ -1,4 +1,6 @@
 --- Nothing that one half does changes a word of what the other half reads: not a row, not a count, not a total.
+local shown = require "random_calls.judge".shown
+
 local apart = {}
 
 --- What belongs to everybody, and contacts beside, which are shown on purpose.
@@ -36,7 +38,7 @@ local function replies(conn, questions, judge)
   for i, call in ipairs(questions) do
     local value, err = conn:recv()
     judge(call, value, err)
-    out[i] = err and tostring(err) or muster.json.encode(value == nil and muster.null or value)
+    out[i] = err and tostring(err) or shown(value)
   end
   return out
 end
