@@ -22,13 +22,13 @@ plugin() { "$MUSTER" plugin "$@" >"$dir/out" 2>&1 || { cat "$dir/out" >&2; fail 
 "$MUSTER" init --data "$dir/data" >/dev/null
 echo 'return { native_keys = { "release" }, probation_s = 1 }' >"$dir/data/config.lua"
 (cd "$dir" && "$MUSTER" plugin keys new release >/dev/null)
-plugin keys add "$dir/release.pem" --data "$dir/data"
+plugin keys trust "$dir/release.pem" --data "$dir/data"
 for version in 1.0.0 2.0.0; do
-  plugin pack "tests/fixtures/roll/lua-$version" -o "$dir/roll-$version.muster" --sign "$dir/release.key"
+  plugin pack "tests/fixtures/roll/$version/roll" --out "$dir/roll-$version.muster" --key "$dir/release.key"
   mkdir -p "$dir/c-$version/rollc"
-  sed "s/VERSION/$version/" tests/fixtures/roll/c/manifest.lua >"$dir/c-$version/rollc/manifest.lua"
-  "${CC:-cc}" -std=c17 -O2 -fPIC -shared -I api -DVERSION="\"$version\"" tests/fixtures/roll/c/rollc.c -o "$dir/c-$version/rollc/rollc.so"
-  plugin pack "$dir/c-$version/rollc" -o "$dir/rollc-$version.muster" --sign "$dir/release.key"
+  sed "s/VERSION/$version/" tests/fixtures/roll/rollc/manifest.lua >"$dir/c-$version/rollc/manifest.lua"
+  "${CC:-cc}" -std=c17 -O2 -fPIC -shared -I api -DVERSION="\"$version\"" tests/fixtures/roll/rollc/rollc.c -o "$dir/c-$version/rollc/rollc.so"
+  plugin pack "$dir/c-$version/rollc" --out "$dir/rollc-$version.muster" --key "$dir/release.key"
 done
 
 server_start "$dir/log" "$MUSTER" --data "$dir/data" --port 0 || exit 1
