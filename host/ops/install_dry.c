@@ -51,15 +51,11 @@ static int migrate_all(struct store *s, const struct registry *after, struct err
     return rv < 0 ? rv : 0;
 }
 
-static int migrate_copy(const char *db, const struct registry *after, struct err *err)
+static int migrate_forth(struct store *s, const struct registry *after, struct err *err)
 {
-    const struct store_options options = {.path = db};
     const struct store_request request = {.at_ms = 1};
-    struct store *s = NULL;
     struct buf ignored = {0};
-    int rv = store_open(&options, STORE_WRITER, &s, err);
-    if (rv == 0)
-        rv = store_batch_begin(s, err);
+    int rv = store_batch_begin(s, err);
     if (rv == 0)
         rv = store_command_begin(s, &request, &ignored, err);
     if (rv == STORE_NEW)
@@ -68,9 +64,47 @@ static int migrate_copy(const char *db, const struct registry *after, struct err
         rv = store_command_end(s, &request, (struct slice){"", 0}, err);
     if (rv == 0)
         rv = store_batch_commit(s, err);
-    store_close(s);
     buf_close(&ignored);
     return rv > 0 ? err_set(err, ERR_INTERNAL, "the copy of the database could not be written") : rv;
+}
+
+/* A rollback that turns out to be impossible is found now, not when it is needed. The copy stays ahead. */
+static int migrate_back(struct store *s, const struct registry *before, struct err *err)
+{
+    const struct plugin *const *plugins;
+    const struct store_request request = {.at_ms = 1};
+    struct buf ignored = {0};
+    int count = registry_plugins(before, &plugins);
+    int rv = store_batch_begin(s, err);
+    if (rv == 0)
+        rv = store_command_begin(s, &request, &ignored, err);
+    if (rv == STORE_NEW)
+        rv = 0;
+    for (int i = 0; rv == 0 && i < count; i++) {
+        const struct migration *list;
+        struct err why = {0};
+        int n = registry_migrations(before, plugins[i]->name, &list);
+        if (migrate_within(s, plugins[i]->name, list, n, &why) < 0)
+            rv = err_rule(err, ERR_POLICY, "migration.way_back", NULL,
+                          "a rollback to %s %s would fail; mend the .down.sql of its migrations: %.600s",
+                          plugins[i]->name, plugins[i]->version, why.text);
+    }
+    store_batch_abort(s);
+    buf_close(&ignored);
+    return rv > 0 ? err_set(err, ERR_INTERNAL, "the copy of the database could not be written") : rv;
+}
+
+static int migrate_copy(const char *db, const struct registry *before, const struct registry *after, struct err *err)
+{
+    const struct store_options options = {.path = db};
+    struct store *s = NULL;
+    int rv = store_open(&options, STORE_WRITER, &s, err);
+    if (rv == 0)
+        rv = migrate_forth(s, after, err);
+    if (rv == 0 && before)
+        rv = migrate_back(s, before, err);
+    store_close(s);
+    return rv;
 }
 
 static int ask_health(struct embed *e, const struct registry *after, struct err *err)
@@ -107,7 +141,7 @@ static int run_copy(struct calls *c, const char *db, const struct registry *afte
     return rv;
 }
 
-int stage_dry_run(struct calls *c, const struct registry *after, struct err *err)
+int stage_dry_run(struct calls *c, const struct registry *after, bool and_back, struct err *err)
 {
     char dir[SHELF_PATH_BYTES], db[SHELF_PATH_BYTES + 16];
     int rv = shelf_tmp(c->site->data_dir, "dry", dir, err);
@@ -118,7 +152,7 @@ int stage_dry_run(struct calls *c, const struct registry *after, struct err *err
     snprintf(db, sizeof(db), "%s/muster.db", dir);
     rv = store_copy(c->store, db, err);
     if (rv == 0)
-        rv = migrate_copy(db, after, err);
+        rv = migrate_copy(db, and_back ? c->registry : NULL, after, err);
     if (rv == 0)
         rv = run_copy(c, db, after, err);
     struct err left = {0};

@@ -229,7 +229,7 @@ static int work_out(struct building *b, struct err *err)
 static int try_and_offer(struct building *b, struct err *err)
 {
     struct generation *g = NULL;
-    int rv = stage_dry_run(b->c, b->registry, err);
+    int rv = stage_dry_run(b->c, b->registry, b->plan->ask, err);
     if (rv == 0)
         rv = lanes_prepare(b->c->lanes, b->registry, &g, err);
     if (rv != 0)

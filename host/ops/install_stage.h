@@ -29,8 +29,8 @@ int stage_build(struct calls *c, const struct stage_wish *wish, const struct set
 int64_t stage_latest(void);
 
 /* install_dry.c: apply the migrations of this registry to a copy of the database, run a host on it, and ask the
- * health commands. */
-int stage_dry_run(struct calls *c, const struct registry *after, struct err *err);
+ * health commands. `and_back`: try the way back to what runs, too; ERR_POLICY (rule "migration.way_back"). */
+int stage_dry_run(struct calls *c, const struct registry *after, bool and_back, struct err *err);
 /* What a health command answered: 0 when it is well, or ERR_STATE (rule "plugin.unwell") that says why. */
 int health_judge(const char *plugin, const char *command, struct slice reply, struct err *err);
 

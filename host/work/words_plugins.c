@@ -37,6 +37,8 @@ const struct text words_plugins[] = {
     {"%s came with the program and cannot be removed; it can be disabled", "%s 随程序提供，不能移除；可以停用"},
     {"%s %s is no longer on the shelf; install its package again", "%s %s 已不在插件架上；请重新安装其软件包"},
     {"there is no generation %d to go back to", "没有第 %d 代可供回退"},
+    {"a rollback to %s %s would fail; mend the .down.sql of its migrations: %s",
+     "回退到 %s %s 将会失败；请修正其迁移的 .down.sql：%s"},
     {"there is no generation before this one", "在此之前没有更早的一代"},
     {"no earlier generation has another version of %s", "更早的各代没有 %s 的其他版本"},
     {"two packages of %s: %s and %s; give one", "%s 有两个软件包：%s 和 %s；请只给一个"},
