@@ -44,14 +44,19 @@ struct building {
 
 /* -- packages -- */
 
-/* Does the running generation use it? */
-static bool runs(void *arg, const char *folder)
+static const struct set_plugin *in_folder(const struct set *base, const char *folder)
 {
-    const struct set *base = arg;
     for (int i = 0; i < base->count; i++)
         if (base->plugins[i].folder && strcmp(base->plugins[i].folder, folder) == 0)
-            return true;
-    return false;
+            return &base->plugins[i];
+    return NULL;
+}
+
+/* Does the running generation use it? One that is off may be mended. */
+static bool runs(void *arg, const char *folder)
+{
+    const struct set_plugin *p = in_folder(arg, folder);
+    return p && !p->off;
 }
 
 static int check_twice(const struct building *b, int nth, struct err *err)
@@ -72,6 +77,8 @@ static int shelve(struct building *b, struct err *err)
         b->nrows = i + 1;
         rv = shelf_put(site->data_dir, b->wish->packages[i], !site->developer, runs, &b->base, info, b->folders[i],
                        &b->fresh[i], err);
+        if (b->fresh[i] && in_folder(&b->base, b->folders[i]))
+            b->fresh[i] = false; /* mended, and the generation that runs names it: it stays */
         if (rv == 0)
             rv = check_twice(b, i, err);
         b->rows[i] = (struct package_row){.hash = info->hash,

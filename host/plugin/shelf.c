@@ -108,7 +108,9 @@ static int look(const char *data_dir, const char *folder, struct slice sums, boo
         return 1;
     if (keep)
         return err_rule(err, ERR_CONFLICT, "package.changed", NULL,
-                        "this package runs, but its files on the shelf were changed: %.300s", why.text);
+                        "this package runs, but its files on the shelf were changed; start the server "
+                        "again, which leaves it out, and install it anew: %.300s",
+                        why.text);
     return folder_remove(path, err);
 }
 

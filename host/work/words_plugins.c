@@ -74,8 +74,9 @@ const struct text words_plugins[] = {
     {"the package is refused: its signature is of none of the keys that are trusted here, or it was changed; %s",
      "软件包被拒绝：签名不属于此处信任的任何密钥，或内容已被改动；可用 muster plugin keys 查看和信任密钥"},
     {"the package is refused: %s", "软件包被拒绝：%s"},
-    {"this package runs, but its files on the shelf were changed: %s",
-     "该软件包正在运行，但其文件在插件架上已被改动：%s"},
+    {"this package runs, but its files on the shelf were changed; start the server again, which leaves it out, and "
+     "install it anew: %s",
+     "该软件包正在运行，但其文件在插件架上已被改动；请重新启动服务器（启动时会停用它），再重新安装：%s"},
     {"a file was changed since it was installed: %s", "安装之后有文件被改动：%s"},
     {"a file has come since it was installed: %s", "安装之后多出文件：%s"},
     {"a file is missing since it was installed: %s", "安装之后缺少文件：%s"},
