@@ -181,8 +181,8 @@ static const int loading[] = {
     SCMP_SYS(seccomp),    SCMP_SYS(statfs),   SCMP_SYS(fstatfs),    SCMP_SYS(uname),
 };
 
-/* What the watchdog's thread, just started, may not have come to yet. */
-static const int beginning[] = {SCMP_SYS(rseq), SCMP_SYS(set_robust_list)};
+/* What the watchdog's thread, just started, may not have come to yet; the last is how a sanitizer learns of its stack. */
+static const int beginning[] = {SCMP_SYS(rseq), SCMP_SYS(set_robust_list), SCMP_SYS(sched_getaffinity)};
 
 static int allow_all(scmp_filter_ctx f, const int *calls, size_t count)
 {
