@@ -12,6 +12,7 @@ int cli_call(int argc, char **argv);
 int cli_shell(int argc, char **argv);
 int cli_play(int argc, char **argv);
 int cli_plugin(int argc, char **argv);
+int cli_doctor(int argc, char **argv);
 int cli_version(int argc, char **argv);
 int cli_child(void);
 

@@ -13,6 +13,7 @@ const struct cli_command cli_commands[] = {
     {"shell", "type commands, with history and completion", cli_shell},
     {"play", "run a Lua script that sends commands", cli_play},
     {"plugin", "make, check, sign and install plugins; `muster plugin` lists how", cli_plugin},
+    {"doctor", "say what is wrong in a data folder, and what to do", cli_doctor},
     {"version", "print the versions of Muster and its libraries", cli_version},
     {"help", "this list, or the manual of one subcommand", cli_help},
     {NULL, NULL, NULL},

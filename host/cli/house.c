@@ -50,7 +50,7 @@ int house_open(struct house *h, struct err *err)
 {
     int rv = find_files(h, err);
     if (rv == 0)
-        rv = config_load(h->config_path, &h->config, err);
+        rv = config_load(h->defaults ? NULL : h->config_path, &h->config, err);
     if (rv == 0)
         rv = find_share(h, err);
     if (rv != 0)

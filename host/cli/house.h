@@ -14,6 +14,7 @@ struct house {
     const char *config_path; /* NULL: DIR/config.lua, if there is one */
     const char *plugins;     /* NULL: the configuration's, or those that came with the program */
     bool safe_mode;
+    bool defaults; /* take no configuration file: for doctor, when it is wrong */
     char db[HOUSE_PATH_BYTES], quarantine[HOUSE_PATH_BYTES], ca[HOUSE_PATH_BYTES], cert[HOUSE_PATH_BYTES],
         key[HOUSE_PATH_BYTES];
     char own_config[HOUSE_PATH_BYTES], plugins_dir[HOUSE_PATH_BYTES], lib_dir[HOUSE_PATH_BYTES],

@@ -491,6 +491,7 @@ const struct store_driver sqlite_driver = {
     .interrupt = sqlite_interrupt,
     .checkpoint = checkpoint,
     .copy = sqlite_copy,
+    .check = sqlite_check,
 };
 
 const char *store_library_version(void)

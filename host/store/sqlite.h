@@ -83,6 +83,8 @@ void sqlite_guard_install(struct sqlite *q);
 int sqlite_guard_settle(struct sqlite *q, struct err *err);
 
 int sqlite_copy(struct store *s, const char *to, struct err *err);
+/* sqlite_check.c: see store_check. */
+int sqlite_check(struct store *s, struct buf *problems, struct err *err);
 int sqlite_exec(struct store *s, const struct statement *st, int64_t *changes, struct err *err);
 int sqlite_query(struct store *s, const struct statement *st, struct cursor **out, struct err *err);
 int sqlite_step(struct cursor *c, struct err *err);

@@ -175,6 +175,12 @@ int store_copy(struct store *s, const char *to, struct err *err)
                            : err_set(err, ERR_STATE, "this connection has no file to copy");
 }
 
+int store_check(struct store *s, struct buf *problems, struct err *err)
+{
+    return s->driver->check ? s->driver->check(s, problems, err)
+                            : err_set(err, ERR_STATE, "this connection cannot look its database over");
+}
+
 /* -- commands and nested calls -- */
 
 int store_level_begin(struct store *s, struct err *err)

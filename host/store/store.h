@@ -126,6 +126,12 @@ int store_run(struct store *s, const char *sql, const struct value *args, int na
  * sqlite.org/c3ref/backup_finish.html. */
 int store_copy(struct store *s, const char *to, struct err *err);
 
+/* Read the whole database and look for what is damaged: a line for each of the first few problems is appended. `s` is a
+ * reader. Returns how many were found, or an error. It takes a moment for each GB. */
+int store_check(struct store *s, struct buf *problems, struct err *err);
+/* Does a writer hold the data folder's lock? `path` as in store_options. 1, 0, or ERR_IO. */
+int store_served(const char *path);
+
 /* Limits of one query from here on: rows, bytes of all values, and a deadline on clock_mono_ns (0: none). */
 void store_limits(struct store *s, int64_t max_rows, int64_t max_bytes, uint64_t deadline_ns);
 /* Make the running statement fail with ERR_TIMEOUT. Any thread, while the store is open; harmless when nothing runs. */
