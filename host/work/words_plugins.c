@@ -42,6 +42,8 @@ const struct text words_plugins[] = {
     {"there is no generation before this one", "在此之前没有更早的一代"},
     {"no earlier generation has another version of %s", "更早的各代没有 %s 的其他版本"},
     {"two packages of %s: %s and %s; give one", "%s 有两个软件包：%s 和 %s；请只给一个"},
+    {"generation %d, which runs, is not recorded here", "正在运行的第 %d 代在此没有记录"},
+    {"the record does not know the package of %s %s", "记录中没有 %s %s 的软件包"},
     {"nothing would change", "不会有任何改变"},
     {"the plan adds what was not accepted: %s; name each of it in accept",
      "此变更新增了未经同意的项目：%s；请在 accept 中逐项列出"},
@@ -100,7 +102,7 @@ const struct text words_plugins[] = {
     {"plugin %s: %s", "插件 %s：%s"},
     /* how they do */
     {"%s is unwell: %s answers that it is not ok", "插件 %s 状态不良：%s 的答复为不正常"},
-    {"%s is unwell: %s says %s", "插件 %s 状态不良：%s 答复 %s"},
+    {"%s is unwell: %s says %s %s", "插件 %s 状态不良：%s 答复 %s %s"},
     {"%s was stopped by its limits or crashed %d times", "插件 %s 因超限被中止或崩溃 %d 次"},
     /* migrations */
     {"migration %s of %s, line %d: %s", "插件的迁移 %s（%s）第 %d 行：%s"},
