@@ -9,4 +9,8 @@
  * none. */
 const char *beside_native_dir(char out[BESIDE_PATH_BYTES]);
 
+/* The folder of plugins/ and api/: MUSTER_SHARE of the environment; `../share/muster` from the program, as it is
+ * installed; or the sources it was built from. Written to `out`. */
+const char *beside_share_dir(char out[BESIDE_PATH_BYTES]);
+
 #endif

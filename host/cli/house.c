@@ -35,9 +35,8 @@ static int find_files(struct house *h, struct err *err)
 /* An option beats the configuration, and that beats where the program came from. */
 static int find_share(struct house *h, struct err *err)
 {
-    const char *share = getenv("MUSTER_SHARE");
-    if (!share || !*share)
-        share = MUSTER_SHARE_DIR;
+    char share[BESIDE_PATH_BYTES];
+    beside_share_dir(share);
     int rv = join(h->plugins_dir, share, "plugins", err);
     if (rv == 0)
         rv = join(h->lib_dir, share, "api/lib", err);

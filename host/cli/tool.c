@@ -1,6 +1,7 @@
 #include "cli/tool.h"
 
 #include "base/log.h"
+#include "cli/beside.h"
 #include "cli/cli.h"
 #include "cli/play.h"
 
@@ -12,12 +13,12 @@
 /* A tool ends by muster.exit(status), by returning (0), or by an error, which is a fault of the tool and shows its
  * traceback. */
 
-enum { PATH_BYTES = 1024 };
+enum { PATH_BYTES = BESIDE_PATH_BYTES + 200 };
 
 const char *tool_share(void)
 {
-    const char *share = getenv("MUSTER_SHARE");
-    return share && *share ? share : MUSTER_SHARE_DIR;
+    static char share[BESIDE_PATH_BYTES]; /* tools run in one thread */
+    return share[0] ? share : beside_share_dir(share);
 }
 
 struct tool {

@@ -26,7 +26,7 @@
  * Returns the exit status. */
 int tool_run(const char *name, int argc, char **argv);
 
-/* The folder of plugins/ and api/: MUSTER_SHARE or where the program was built to look. */
+/* The folder of plugins/ and api/, as beside_share_dir finds it. */
 const char *tool_share(void);
 
 /* Build DIR/NAME.so from DIR's .c files with the system's C compiler (CC, CFLAGS and LDFLAGS are honoured) when it is
