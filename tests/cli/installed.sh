@@ -24,5 +24,5 @@ server_start "$dir/log" "$muster" --data "$dir/data" --port 0 || exit 1
 call() { "$muster" call --data "$dir/data" --port "$port" "$@" 2>&1; }
 same "$(call here.ok)" "from the tree"
 same "$(call cnkit.yuan.format 6965000 words=1)" 陆万玖仟陆佰伍拾元整
-call org.post.list limit=1 >"$dir/out" || fail "a bundled plugin in Lua does not answer"
+call notes.add text=hello >"$dir/out" || fail "a bundled plugin in Lua does not answer"
 (cd "$dir" && "$muster" plugin new welcome --lua && "$muster" plugin test welcome) >"$dir/out" 2>&1 || fail "the tools"
