@@ -132,6 +132,18 @@ static void show(struct slice s, size_t most, struct buf *out)
         buf_text(out, "…");
 }
 
+/* The plugin that the name begins with, when that is there but does not run. */
+static const char *plugin_off(const struct registry *r, struct slice name)
+{
+    const struct plugin_off *const *off;
+    const char *dot = memchr(name.data, '.', name.len);
+    int count = dot ? registry_off(r, &off) : 0;
+    for (int i = 0; i < count; i++)
+        if (slice_is((struct slice){name.data, (size_t)(dot - name.data)}, off[i]->name))
+            return off[i]->name;
+    return NULL;
+}
+
 /* In the words that Redis clients expect, and with what may help. */
 static void refuse_unknown(struct conn *c, const struct message *m)
 {
@@ -145,7 +157,10 @@ static void refuse_unknown(struct conn *c, const struct message *m)
         buf_text(&text, "' ");
     }
     const char *near = m->args[0].len <= 64 ? registry_suggest(c->server->registry, m->args[0]) : NULL;
-    if (near)
+    const char *off = plugin_off(c->server->registry, m->args[0]);
+    if (off)
+        buf_fmt(&text, "; the plugin %s does not run now, plugin.list says why", off);
+    else if (near)
         buf_fmt(&text, "; did you mean %s? COMMAND LIST names what there is", near);
     else
         buf_text(&text, "; COMMAND LIST names what there is");

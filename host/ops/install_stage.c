@@ -133,7 +133,10 @@ static int read_base(struct building *b, int64_t *last, struct err *err)
         rv = record_last(s, last, err);
     if (rv == 0)
         rv = record_read(s, running, &b->base, err);
-    if (rv == 0)
+    if (rv == 0 && running == 0)
+        rv = err_rule(err, ERR_STATE, "generation.absent", NULL,
+                      "no set of plugins is recorded here yet; start the server once without --safe-mode");
+    else if (rv == 0)
         rv = err_rule(err, ERR_STATE, "generation.absent", NULL, "generation %lld, which runs, is not recorded here",
                       (long long)running);
     store_read_end(s);

@@ -54,6 +54,25 @@ static const char *summary_of(const struct call *call, const struct plugin *p)
     return in_chinese(call) && p->summary_zh ? p->summary_zh : p->summary_en;
 }
 
+/* What is there: of the running registry, or, in safe mode, what is recorded, all of it off. `own` is to be closed. */
+static int read_set(const struct call *call, struct set *own, const struct set **out, struct err *err)
+{
+    const struct calls *c = calls_of(call);
+    int64_t last = 0;
+    *own = (struct set){0};
+    *out = registry_set(c->registry);
+    if (*out || !c->site || !c->site->safe_mode)
+        return 0;
+    int rv = record_last(call->store, &last, err);
+    if (rv == 0)
+        rv = record_read(call->store, last, own, err);
+    for (int i = 0; i < own->count; i++)
+        if (!own->plugins[i].off)
+            set_turn_off(own, own->plugins[i].name, "safe mode");
+    *out = own;
+    return rv < 0 ? rv : 0;
+}
+
 /* -- plugin.list -- */
 
 /* `known` is NULL on a host that was not started from a record, `p` for a plugin that is off. */
@@ -79,11 +98,11 @@ static void write_line(const struct call *call, const struct set_plugin *known, 
 int install_list(struct call *call, const struct value *args, struct reply *reply, struct err *err)
 {
     const struct registry *r = calls_of(call)->registry;
-    const struct set *set = registry_set(r);
+    struct set own;
+    const struct set *set;
     const struct plugin *const *plugins;
-    int count = registry_plugins(r, &plugins);
+    int rv = read_set(call, &own, &set, err), count = registry_plugins(r, &plugins);
     (void)args;
-    (void)err;
     reply_array_open(reply);
     for (int i = 0; i < count; i++)
         write_line(call, set ? set_find(set, plugins[i]->name) : NULL, plugins[i], reply);
@@ -91,7 +110,8 @@ int install_list(struct call *call, const struct value *args, struct reply *repl
         if (set->plugins[i].off)
             write_line(call, &set->plugins[i], NULL, reply);
     reply_close(reply);
-    return 0;
+    set_close(&own);
+    return rv;
 }
 
 /* -- plugin.show -- */
@@ -148,19 +168,12 @@ static void write_counters(struct reply *reply, struct plugin_counters *n)
     reply_close(reply);
 }
 
-int install_show(struct call *call, const struct value *args, struct reply *reply, struct err *err)
+static void write_shown(const struct call *call, const struct set_plugin *known, const struct plugin *p,
+                        const char *name, struct reply *reply)
 {
     const struct registry *r = calls_of(call)->registry;
-    const struct set *set = registry_set(r);
-    const struct plugin *p = registry_plugin(r, args[0].s);
-    char name[64];
-    snprintf(name, sizeof(name), "%.*s", (int)args[0].s.len, args[0].s.data);
-    const struct set_plugin *known = set ? set_find(set, name) : NULL;
     struct plugin_counters none = {0};
     struct buf asks = {0};
-    if (!p && !known)
-        return err_rule(err, ERR_NOTFOUND, "plugin.absent", "name",
-                        "there is no plugin %s; plugin.list shows what there is", name);
     if (p)
         install_asks(p, &asks);
     reply_map_open(reply);
@@ -183,7 +196,24 @@ int install_show(struct call *call, const struct value *args, struct reply *repl
     reply_key_cstr(reply, "summary", p ? summary_of(call, p) : NULL);
     reply_close(reply);
     buf_close(&asks);
-    return 0;
+}
+
+int install_show(struct call *call, const struct value *args, struct reply *reply, struct err *err)
+{
+    const struct plugin *p = registry_plugin(calls_of(call)->registry, args[0].s);
+    struct set own;
+    const struct set *set;
+    char name[64];
+    snprintf(name, sizeof(name), "%.*s", (int)args[0].s.len, args[0].s.data);
+    int rv = read_set(call, &own, &set, err);
+    const struct set_plugin *known = set ? set_find(set, name) : NULL;
+    if (rv == 0 && !p && !known)
+        rv = err_rule(err, ERR_NOTFOUND, "plugin.absent", "name",
+                      "there is no plugin %s; plugin.list shows what there is", name);
+    if (rv == 0)
+        write_shown(call, known, p, name, reply);
+    set_close(&own);
+    return rv;
 }
 
 /* -- plugin.generations -- */

@@ -57,6 +57,7 @@ said 'flood.*1.0.0.*off.*quarantine: .*flood.keys'
 said 'upper.*off.*requires flood'
 [ "$(call tally.add n=0)" = 5 ] || fail "another plugin, or its row, is gone"
 fails call flood.version
+said 'the plugin flood does not run now'
 if doctor; then fail "doctor finds nothing: $(cat "$dir/out")"; fi
 said 'WRONG .*flood: it brought the server down .*flood.keys'
 said 'WRONG .*upper: 1.0.0 does not run: requires flood'
@@ -93,6 +94,10 @@ server_start "$dir/log" "$MUSTER" --data "$data" --port "$port" --plugins "$dir/
 fails call tally.version
 fails call flood.version
 do_ plugin list
+said 'flood.*1.0.1.*off.*safe mode'
+said 'tally.*off.*safe mode'
+do_ plugin show flood
+said 'safe mode'
 do_ plugin disable flood --yes --no-wait
 house_stop
 house_start
