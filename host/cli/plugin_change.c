@@ -12,7 +12,8 @@ static const char *const change_manual =
     "Usage: muster plugin %s%s [--yes] [--no-wait] [CONNECTION]\n\n%s\n\n"
     "  --yes                 do not ask\n"
     "  --no-wait             do not wait until the new set has proved itself\n\n%s";
-static const char *const tell_manual = "Usage: muster plugin %s%s [CONNECTION]\n\n%s\n\n%s";
+static const char *const tell_manual = "Usage: muster plugin %s%s [--json] [CONNECTION]\n\n%s\n\n"
+                                       "  --json                print it for programs\n\n%s";
 
 struct verb {
     const char *name;
@@ -45,7 +46,7 @@ struct change {
     char full[32]; /* "plugin NAME" */
     struct plugin_link link;
     const char *to;
-    bool yes, no_wait;
+    bool yes, no_wait, json;
 };
 
 static const struct verb *find_verb(const char *name)
@@ -60,7 +61,8 @@ static const struct verb *find_verb(const char *name)
 static int parse(struct change *c, int argc, char **argv, struct err *err)
 {
     static const struct option options[] = {
-        CONNECT_LONG_OPTIONS,
+        LINK_LONG_OPTIONS,
+        {"json", no_argument, NULL, 'j'},
         {"to", required_argument, NULL, 't'},
         {"yes", no_argument, NULL, 'y'},
         {"no-wait", no_argument, NULL, 'n'},
@@ -70,7 +72,7 @@ static int parse(struct change *c, int argc, char **argv, struct err *err)
     opterr = 0;
     optind = 0;
     for (int o; (o = getopt_long(argc, argv, ":h", options, NULL)) != -1;) {
-        int rv = connect_option(&c->link.connect, o, optarg, err);
+        int rv = link_option(&c->link, o, optarg, err);
         if (rv < 0)
             return cli_misuse(c->full, "%s", err->text);
         if (rv > 0)
@@ -78,6 +80,9 @@ static int parse(struct change *c, int argc, char **argv, struct err *err)
         switch (o) {
         case 't':
             c->to = optarg;
+            break;
+        case 'j':
+            c->json = true;
             break;
         case 'y':
             c->yes = true;
@@ -87,7 +92,7 @@ static int parse(struct change *c, int argc, char **argv, struct err *err)
             break;
         case 'h':
             printf(c->verb->command && !c->verb->writes ? tell_manual : change_manual, c->verb->name, c->verb->words,
-                   c->verb->about, CONNECT_MANUAL);
+                   c->verb->about, CONNECT_MANUAL "\n" LINK_MANUAL);
             return 0;
         case ':':
             return cli_misuse(c->full, "%s needs a value", argv[optind - 1]);
@@ -95,6 +100,13 @@ static int parse(struct change *c, int argc, char **argv, struct err *err)
             return cli_misuse(c->full, "unknown option %s", argv[optind - 1]);
         }
     }
+    bool tells = c->verb->command && !c->verb->writes;
+    if (c->to && strcmp(c->verb->name, "rollback") != 0)
+        return cli_misuse(c->full, "--to belongs to rollback");
+    if (c->json && !tells)
+        return cli_misuse(c->full, "--json belongs to list, show, verify and generations");
+    if (tells && (c->yes || c->no_wait))
+        return cli_misuse(c->full, "--yes and --no-wait belong to what changes something");
     if (argc - optind > 1)
         return cli_misuse(c->full, "what is \"%s\"?", argv[optind + 1]);
     return c->verb->named && optind == argc ? cli_misuse(c->full, "which plugin?") : -1;
@@ -138,12 +150,13 @@ static int run(struct change *c, const char *name, struct err *err)
     char named[80];
     snprintf(named, sizeof(named), "name=%s", name ? name : "");
     int rv = c->verb->writes ? confirm(c, name, err) : 0;
+    c->link.look_only = c->verb->command && !c->verb->writes;
     if (rv == 0)
         rv = link_open(&c->link, err);
     if (rv == 0 && !c->verb->command)
         return stage(c, name, err);
     const struct slice words[] = {slice_of(c->verb->command), slice_of(named)};
-    return rv == 0 ? link_print(&c->link, words, name ? 2 : 1, err) : rv;
+    return rv == 0 ? link_print(&c->link, words, name ? 2 : 1, c->json, err) : rv;
 }
 
 int cli_plugin_change(int argc, char **argv)

@@ -20,7 +20,7 @@ static const char manual[] =
     "  --from DIR            take what is required and not installed from the packages in this folder\n"
     "  --locked FILE         install exactly what this plugins.lock names, found among FILE… and --from\n"
     "  --yes                 do not ask; agrees to everything the plan shows as NEW\n"
-    "  --no-wait             do not wait until the new set has proved itself\n\n" CONNECT_MANUAL;
+    "  --no-wait             do not wait until the new set has proved itself\n\n" CONNECT_MANUAL "\n" LINK_MANUAL;
 
 struct install {
     const char *verb; /* "install" or "upgrade" */
@@ -28,13 +28,14 @@ struct install {
     const char *from, *locked;
     bool yes, no_wait;
     struct offers offers;
+    json_t *running; /* what plugin.list says */
 };
 
 /* -1: go on; otherwise the exit status. */
 static int parse(struct install *in, int argc, char **argv, struct err *err)
 {
     static const struct option options[] = {
-        CONNECT_LONG_OPTIONS,
+        LINK_LONG_OPTIONS,
         {"from", required_argument, NULL, 'f'},
         {"locked", required_argument, NULL, 'l'},
         {"yes", no_argument, NULL, 'y'},
@@ -47,7 +48,7 @@ static int parse(struct install *in, int argc, char **argv, struct err *err)
     opterr = 0;
     optind = 0;
     for (int c; (c = getopt_long(argc, argv, ":h", options, NULL)) != -1;) {
-        int rv = connect_option(&in->link.connect, c, optarg, err);
+        int rv = link_option(&in->link, c, optarg, err);
         if (rv < 0)
             return cli_misuse(name, "%s", err->text);
         if (rv > 0)
@@ -79,25 +80,28 @@ static int parse(struct install *in, int argc, char **argv, struct err *err)
 
 /* -- what there is -- */
 
+static const char *text_of(const json_t *map, const char *key)
+{
+    const char *text = json_string_value(json_object_get(map, key));
+    return text ? text : "";
+}
+
 static int add_running(struct install *in, struct err *err)
 {
     const struct slice words[] = {SLICE("plugin.list")};
-    json_t *list, *p;
+    json_t *p;
     size_t i;
-    int rv = link_json(&in->link, words, 1, &list, err);
-    json_array_foreach(list, i, p)
+    int rv = link_json(&in->link, words, 1, &in->running, err);
+    json_array_foreach(in->running, i, p)
     {
         const char *needs[NEEDS_MAX];
         const json_t *requires = json_object_get(p, "requires");
-        const char *state = json_string_value(json_object_get(p, "state"));
         int n = 0;
         for (size_t k = 0; k < json_array_size(requires) && n < NEEDS_MAX; k++)
             needs[n++] = json_string_value(json_array_get(requires, k));
-        if (rv == 0 && state && strcmp(state, "on") == 0)
-            rv = offers_add_running(&in->offers, json_string_value(json_object_get(p, "name")),
-                                    json_string_value(json_object_get(p, "version")), needs, n, err);
+        if (rv == 0 && strcmp(text_of(p, "state"), "on") == 0)
+            rv = offers_add_running(&in->offers, text_of(p, "name"), text_of(p, "version"), needs, n, err);
     }
-    json_decref(list);
     return rv;
 }
 
@@ -109,22 +113,67 @@ static struct offer *find_hash(struct offers *o, const char *hash)
     return NULL;
 }
 
-/* Lines "name version sha256 signer". What came with the program and what runs already need no package. */
+/* What came with the program there must have come with it here, too. */
+static int check_bundled(const struct install *in, const char *name, const char *version, const char *hash,
+                         struct err *err)
+{
+    size_t i;
+    json_t *p;
+    json_array_foreach(in->running, i, p)
+    {
+        if (strcmp(text_of(p, "name"), name) == 0 && strcmp(text_of(p, "origin"), "bundled") == 0 &&
+            strcmp(text_of(p, "sha256"), hash) == 0)
+            return 0;
+    }
+    return err_rule(
+        err, ERR_CONFLICT, "lock.bundled", NULL,
+        "%s says that %s %s came with the program, with sha256 %.12s…; with this program came another, or it "
+        "does not run: use the same release of it",
+        in->locked, name, version, hash);
+}
+
+/* Lines "name version sha256 signer". */
 static int take_lock_line(struct install *in, char *line, struct err *err)
 {
     char *rest = line, *name = strtok_r(rest, " \n", &rest), *version = strtok_r(rest, " \n", &rest),
          *hash = strtok_r(rest, " \n", &rest), *signer = strtok_r(rest, " \n", &rest);
-    if (!name || name[0] == '#' || (signer && strcmp(signer, "(bundled)") == 0))
+    if (!name || name[0] == '#')
         return 0;
-    if (!version || !hash)
+    if (!version || !hash || !signer)
         return err_rule(err, ERR_ARG, "lock.form", NULL, "%s: lines are: name version sha256 signer", in->locked);
+    if (strcmp(signer, "(bundled)") == 0)
+        return check_bundled(in, name, version, hash, err);
     struct offer *offer = find_hash(&in->offers, hash);
-    if (offer)
-        offer->chosen = true;
-    return offer ? 0
-                 : err_rule(err, ERR_NOTFOUND, "lock.missing", NULL,
-                            "%s names %s %s with sha256 %.12s…, of which there is no package here", in->locked, name,
-                            version, hash);
+    if (!offer)
+        return err_rule(err, ERR_NOTFOUND, "lock.missing", NULL,
+                        "%s names %s %s with sha256 %.12s…, of which there is no package here", in->locked, name,
+                        version, hash);
+    if (strcmp(offer->name, name) != 0 || strcmp(offer->version, version) != 0)
+        return err_rule(err, ERR_CONFLICT, "lock.form", NULL, "%s calls %s %s what its package calls %s %s", in->locked,
+                        name, version, offer->name, offer->version);
+    offer->chosen = true;
+    return 0;
+}
+
+static bool is_chosen(const struct offers *o, const char *name)
+{
+    for (int i = 0; i < o->count; i++)
+        if (o->list[i].chosen && strcmp(o->list[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* The file says what shall run; what runs besides is for people to judge. */
+static void tell_others(const struct install *in)
+{
+    size_t i;
+    json_t *p;
+    json_array_foreach(in->running, i, p)
+    {
+        if (strcmp(text_of(p, "origin"), "package") == 0 && !is_chosen(&in->offers, text_of(p, "name")))
+            fprintf(stderr, "%s %s is installed here, too; %s does not name it\n", text_of(p, "name"),
+                    text_of(p, "version"), in->locked);
+    }
 }
 
 static int take_lock(struct install *in, struct err *err)
@@ -132,15 +181,15 @@ static int take_lock(struct install *in, struct err *err)
     char line[512];
     FILE *f = fopen(in->locked, "re");
     if (!f)
-        return err_set(err, ERR_IO, "%s: %s", in->locked, strerror(errno));
+        return err_rule(err, ERR_NOTFOUND, "lock.file", NULL, "%s: %s", in->locked, strerror(errno));
     int rv = 0;
-    for (int i = 0; i < in->offers.count; i++) {
-        if (in->offers.list[i].chosen)
-            in->offers.list[i].chosen = false;
-    }
+    for (int i = 0; i < in->offers.count; i++)
+        in->offers.list[i].chosen = false;
     while (rv == 0 && fgets(line, sizeof(line), f))
         rv = take_lock_line(in, line, err);
     fclose(f);
+    if (rv == 0)
+        tell_others(in);
     return rv;
 }
 
@@ -180,28 +229,67 @@ static int upload(struct install *in, const struct offer *offer, struct buf *lis
     return rv;
 }
 
-static int run(struct install *in, char **files, int count, struct err *err)
+/* A lock file says what shall be, whatever there was. The first package decides what the server calls it. */
+static const char *kind_of(const struct install *in)
+{
+    size_t k;
+    json_t *p;
+    for (int i = 0; in->locked && i < in->offers.count; i++) {
+        const struct offer *first = &in->offers.list[i];
+        if (!first->chosen || !first->path)
+            continue;
+        json_array_foreach(in->running, k, p)
+        {
+            if (strcmp(text_of(p, "name"), first->name) == 0)
+                return "upgrade";
+        }
+        return "install";
+    }
+    return in->verb;
+}
+
+/* Send what is chosen; `list` becomes the argument that names it. */
+static int upload_all(struct install *in, struct buf *list, int *count, struct err *err)
+{
+    int rv = 0;
+    buf_text(list, "uploaded=[");
+    for (int i = 0; rv == 0 && i < in->offers.count; i++) {
+        if (!in->offers.list[i].chosen || !in->offers.list[i].path)
+            continue;
+        rv = upload(in, &in->offers.list[i], list, err);
+        (*count)++;
+    }
+    buf_text(list, "]");
+    return rv;
+}
+
+static int send_all(struct install *in, struct err *err)
 {
     char kind[32];
     struct buf list = {0};
     json_t *plan = NULL;
-    int rv = link_open(&in->link, err);
-    if (rv == 0)
-        rv = find_all(in, files, count, err);
-    buf_text(&list, "uploaded=[");
-    for (int i = 0; rv == 0 && i < in->offers.count; i++)
-        if (in->offers.list[i].chosen && in->offers.list[i].path)
-            rv = upload(in, &in->offers.list[i], &list, err);
-    buf_text(&list, "]");
-    snprintf(kind, sizeof(kind), "kind=%s", in->verb);
+    int count = 0, rv = upload_all(in, &list, &count, err);
+    snprintf(kind, sizeof(kind), "kind=%s", kind_of(in));
     const struct slice words[] = {SLICE("plugin.stage"), slice_of(kind), buf_view(&list)};
-    if (rv == 0)
+    if (rv == 0 && count > 0)
         rv = link_json(&in->link, words, 3, &plan, err);
-    if (rv == 0)
+    if (in->locked && (rv != 0 ? strcmp(err->rule, "plugin.nothing") == 0 : count == 0)) {
+        printf("all of it runs already as %s says\n", in->locked);
+        rv = 0;
+    } else if (rv == 0) {
         rv = link_go(&in->link, plan, in->yes, !in->no_wait, err);
+    }
     json_decref(plan);
     buf_close(&list);
     return rv;
+}
+
+static int run(struct install *in, char **files, int count, struct err *err)
+{
+    int rv = link_open(&in->link, err);
+    if (rv == 0)
+        rv = find_all(in, files, count, err);
+    return rv == 0 ? send_all(in, err) : rv;
 }
 
 static int install(const char *verb, int argc, char **argv)
@@ -216,6 +304,7 @@ static int install(const char *verb, int argc, char **argv)
         status = rv == 0 ? 0 : cli_fail(name, &err);
     }
     offers_close(&in.offers);
+    json_decref(in.running);
     link_close(&in.link);
     return status;
 }

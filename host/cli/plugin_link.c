@@ -7,17 +7,20 @@
 #include "ops/install_start.h"
 #include "ops/probation.h"
 #include "plugin/args.h"
+#include "plugin/package.h"
 #include "script/quarantine.h"
 #include "wire/reader.h"
 #include "wire/render.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 /* A server is asked first. Does none answer there, and does nobody hold the folder's lock, this process becomes the
- * host for as long as it takes: the same commands, the same record, no network. */
+ * host for as long as it takes: the same commands, the same record, no network. Questions are answered on a copy of the
+ * database, so that asking changes nothing; what they show is what the next start would run. */
 
 enum { REPLY_MS = 20 * 60 * 1000, TICK_MS = 100, TICKS = 50 };
 
@@ -26,24 +29,66 @@ static bool local(const char *host)
     return !host || strcmp(host, "127.0.0.1") == 0 || strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0;
 }
 
+int link_option(struct plugin_link *link, int option, const char *value, struct err *err)
+{
+    if (option == LINK_CONFIG)
+        link->house.config_path = value;
+    else if (option == LINK_PLUGINS)
+        link->house.plugins = value;
+    else
+        return connect_option(&link->connect, option, value, err);
+    return 1;
+}
+
+/* A copy beside the database, for it holds what the database holds: the lanes may migrate it. */
+static int copy_database(struct plugin_link *link, char db[2 * HOUSE_PATH_BYTES], struct err *err)
+{
+    const struct store_options options = {.path = link->house.db};
+    struct store *store = NULL;
+    snprintf(link->copy, sizeof(link->copy), "%s/.look-XXXXXX", link->house.data);
+    if (!mkdtemp(link->copy)) {
+        int rv = err_set(err, ERR_IO, "make a folder %s: %s", link->copy, strerror(errno));
+        link->copy[0] = '\0';
+        return rv;
+    }
+    snprintf(db, 2 * HOUSE_PATH_BYTES, "%s/muster.db", link->copy);
+    int rv = store_open(&options, STORE_READER, &store, err);
+    if (rv == 0)
+        rv = store_copy(store, db, err);
+    store_close(store);
+    return rv;
+}
+
+static int open_lanes(struct plugin_link *link, const char *db, struct registry *registry, struct err *err)
+{
+    struct lanes_options options = house_lanes(&link->house);
+    options.db_path = db;
+    options.registry = registry;
+    options.readers = 1;
+    if (!link->look_only) {
+        link->probation = probation_new();
+        options.tick = probation_tick;
+        options.tick_arg = link->probation;
+    }
+    return embed_open(&options, &link->embed, err);
+}
+
 static int open_own(struct plugin_link *link, struct err *err)
 {
     struct registry *registry = NULL;
+    char copy[2 * HOUSE_PATH_BYTES];
     link->house.data = link->connect.data;
     int rv = house_open(&link->house, err);
-    if (rv == 0)
+    if (rv == 0 && store_served(link->house.db) == 1)
+        rv = ERR_BUSY;
+    if (rv == 0 && link->look_only)
+        rv = copy_database(link, copy, err);
+    else if (rv == 0)
         rv = quarantine_start(link->house.quarantine, err);
     if (rv == 0)
-        rv = install_start(&link->house.site, link->house.db, true, &registry, err);
-    if (rv != 0)
-        return rv;
-    struct lanes_options options = house_lanes(&link->house);
-    link->probation = probation_new();
-    options.registry = registry;
-    options.readers = 1;
-    options.tick = probation_tick;
-    options.tick_arg = link->probation;
-    rv = embed_open(&options, &link->embed, err);
+        rv = install_start(&link->house.site, link->house.db, !link->look_only, &registry, err);
+    if (rv == 0)
+        rv = open_lanes(link, link->look_only ? copy : link->house.db, registry, err);
     registry_unref(registry);
     return rv;
 }
@@ -64,6 +109,8 @@ int link_open(struct plugin_link *link, struct err *err)
         return rv;
     struct err own = {0};
     rv = open_own(link, &own);
+    if (rv == 0 && link->look_only)
+        fputs("no server answers; this is what the next start would run:\n", stderr);
     if (rv == ERR_BUSY)
         return ERR_IO; /* a server has the folder, but listens elsewhere: what the client said is what helps */
     if (rv != 0 && err)
@@ -90,9 +137,12 @@ static void wait_tidy(struct plugin_link *link)
 
 void link_close(struct plugin_link *link)
 {
-    if (link->embed)
+    struct err ignored = {0};
+    if (link->embed && !link->look_only)
         wait_tidy(link);
     embed_close(link->embed);
+    if (link->copy[0])
+        folder_remove(link->copy, &ignored);
     probation_free(link->probation);
     client_close(link->client);
     house_close(&link->house);
@@ -147,18 +197,28 @@ static struct shape *shape_of(struct slice command)
     return NULL;
 }
 
-int link_print(struct plugin_link *link, const struct slice *words, int nwords, struct err *err)
+static int write_out(const struct buf *out, struct err *err)
+{
+    return fwrite(out->data, 1, out->len, stdout) == out->len && fflush(stdout) == 0
+               ? 0
+               : err_set(err, ERR_IO, "cannot write to standard output");
+}
+
+int link_print(struct plugin_link *link, const struct slice *words, int nwords, bool json, struct err *err)
 {
     struct slice reply;
     struct buf out = {0};
     int rv = link_call(link, words, nwords, &reply, err);
-    if (rv == 0) {
+    if (rv == 0 && json) {
+        rv = render_json(reply, &out);
+        buf_text(&out, "\n");
+    } else if (rv == 0) {
         struct shape *shape = shape_of(words[0]);
         pretty_reply(reply, shape, &out);
         shape_free(shape);
-        if (fwrite(out.data, 1, out.len, stdout) != out.len || fflush(stdout) != 0)
-            rv = err_set(err, ERR_IO, "cannot write to standard output");
     }
+    if (rv == 0)
+        rv = write_out(&out, err);
     buf_close(&out);
     return rv;
 }

@@ -10,12 +10,25 @@
 
 struct plugin_link {
     struct connect connect; /* filled by connect_option */
+    bool look_only;         /* only questions: a folder that no server serves stays as it is */
     struct client *client;  /* or */
     struct embed *embed;
-    struct house house;
+    struct house house;               /* its config_path and plugins may be filled in before: as for `muster serve` */
+    char copy[HOUSE_PATH_BYTES + 32]; /* a folder with a copy of the database, "" without */
     struct probation *probation;
     struct buf reply;
 };
+
+/* For the manuals: what matters when there is no server. */
+#define LINK_MANUAL                                                                                                    \
+    "Without a server:\n"                                                                                              \
+    "  --config FILE, --plugins DIR   as for `muster serve`\n"
+#define LINK_LONG_OPTIONS                                                                                              \
+    {"config", required_argument, NULL, LINK_CONFIG}, {"plugins", required_argument, NULL, LINK_PLUGINS},              \
+        CONNECT_LONG_OPTIONS
+enum { LINK_CONFIG = 2000, LINK_PLUGINS };
+/* As connect_option, and takes those two. */
+int link_option(struct plugin_link *link, int option, const char *value, struct err *err);
 
 /* Zero-initialise; link_close frees. 0 or a negative code. */
 int link_open(struct plugin_link *link, struct err *err);
@@ -25,7 +38,7 @@ int link_call(struct plugin_link *link, const struct slice *words, int nwords, s
 /* The same, with the reply as a JSON value that the caller owns. */
 int link_json(struct plugin_link *link, const struct slice *words, int nwords, json_t **out, struct err *err);
 /* Print the reply as `muster call` does. */
-int link_print(struct plugin_link *link, const struct slice *words, int nwords, struct err *err);
+int link_print(struct plugin_link *link, const struct slice *words, int nwords, bool json, struct err *err);
 
 /* Show a staged plan, ask, activate, and watch the probation. `yes`: do not ask; `wait` false: do not watch. */
 int link_go(struct plugin_link *link, const json_t *plan, bool yes, bool wait, struct err *err);

@@ -88,7 +88,7 @@ int package_read(const char *path, struct buf *out, struct err *err)
     char chunk[65536];
     FILE *f = fopen(path, "rbe");
     if (!f)
-        return err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
+        return err_rule(err, ERR_NOTFOUND, "package.file", NULL, "%s: %s", path, strerror(errno));
     int rv = 0;
     for (size_t n; rv == 0 && (n = fread(chunk, 1, sizeof(chunk), f)) > 0;) {
         buf_append(out, chunk, n);

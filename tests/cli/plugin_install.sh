@@ -87,6 +87,7 @@ house_stop
 
 # -- without a server: the same on the folder itself --
 port=1
+plugin() { "$MUSTER" plugin "$@" --data "$data" --port "$port" --plugins "$dir/bundled"; }
 do_ plugin list
 said 'base.*1.0.0.*on'
 do_ plugin remove upper --yes
