@@ -65,6 +65,7 @@ static int open_lanes(struct plugin_link *link, const char *db, struct registry 
     options.db_path = db;
     options.registry = registry;
     options.readers = 1;
+    options.scratch = link->look_only;
     if (!link->look_only) {
         link->probation = probation_new();
         options.tick = probation_tick;

@@ -44,6 +44,7 @@ int tool_host(lua_State *L)
         .readers = 1,
         .zone_min = ZONE_MIN,
         .limits = {.amnesia = true},
+        .scratch = true,
     };
     if (embed_open(&options, &h->embed, &err) == 0)
         return 1;

@@ -122,7 +122,7 @@ static int open_scratch(struct tool_plugins *p, struct err *err)
 {
     char path[TOOL_PATH_BYTES + 16];
     const struct plugin *const *plugins;
-    const struct store_options options = {.path = path};
+    const struct store_options options = {.path = path, .scratch = true};
     int rv = tool_temporary(p->scratch_dir, sizeof p->scratch_dir, err);
     snprintf(path, sizeof path, "%s/muster.db", p->scratch_dir);
     if (rv == 0)

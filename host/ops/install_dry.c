@@ -96,7 +96,7 @@ static int migrate_back(struct store *s, const struct registry *before, struct e
 
 static int migrate_copy(const char *db, const struct registry *before, const struct registry *after, struct err *err)
 {
-    const struct store_options options = {.path = db};
+    const struct store_options options = {.path = db, .scratch = true};
     struct store *s = NULL;
     int rv = store_open(&options, STORE_WRITER, &s, err);
     if (rv == 0)
@@ -133,6 +133,7 @@ static int run_copy(struct calls *c, const char *db, const struct registry *afte
                                           .registry = (struct registry *)(uintptr_t)after,
                                           .readers = 1,
                                           .mailbox = 4,
+                                          .scratch = true,
                                           .zone_min = c->zone_min};
     int rv = embed_open(&options, &e, err);
     if (rv == 0)

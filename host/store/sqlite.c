@@ -374,9 +374,9 @@ static int set_up_writer(struct sqlite *q, const struct store_options *options, 
     int persist = 1;
     sqlite3_snprintf(
         sizeof(text), text,
-        "PRAGMA page_size=%d; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=-1;"
+        "PRAGMA page_size=%d; PRAGMA journal_mode=WAL; PRAGMA synchronous=%s; PRAGMA journal_size_limit=-1;"
         "PRAGMA secure_delete=FAST",
-        options->page_bytes > 0 ? options->page_bytes : 4096);
+        options->page_bytes > 0 ? options->page_bytes : 4096, options->scratch ? "OFF" : "FULL");
     int rv = run_text(q, text, err);
     if (rv < 0) {
         return rv;
@@ -384,7 +384,7 @@ static int set_up_writer(struct sqlite *q, const struct store_options *options, 
     sqlite3_file_control(q->db, "main", SQLITE_FCNTL_PERSIST_WAL, &persist);
     q->checkpoint_pages = options->checkpoint_pages > 0 ? options->checkpoint_pages : CHECKPOINT_PAGES;
     sqlite3_wal_hook(q->db, committed, q); /* replaces SQLite's automatic checkpoint */
-    return sync_folder(q, err);
+    return options->scratch ? 0 : sync_folder(q, err);
 }
 
 static int set_up(struct sqlite *q, const struct store_options *options, struct err *err)

@@ -13,7 +13,8 @@
  * server could make that go on for ever: after a few restarts the rest is copied within one read, a snapshot that no
  * commit disturbs.
  *
- * The copy is written without a journal, for a half-written one is removed, and reaches the disk in one fsync. */
+ * The copy is written without a journal, for a half-written one is removed. Nor is it synced: whoever copies tries
+ * something on it and removes it again, while the server's commits need the disk. */
 
 #define PAGES_A_STEP 2000
 #define RESTARTS_MAX 3
@@ -95,26 +96,6 @@ static void end_copy(struct copy *c)
     }
 }
 
-/* The file and its name, both on the disk. */
-static int settle(int fd, const char *path, struct err *err)
-{
-    char *folder = mem_dup(path);
-    char *slash = strrchr(folder, '/');
-    if (slash) {
-        slash[slash == folder] = '\0';
-    }
-    int dir = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int rv = 0;
-    if (fsync(fd) != 0 || dir < 0 || fsync(dir) != 0) {
-        rv = err_set(err, ERR_IO, "sync %s: %s", path, strerror(errno));
-    }
-    if (dir >= 0) {
-        close(dir);
-    }
-    free(folder);
-    return rv;
-}
-
 int sqlite_copy(struct store *s, const char *to, struct err *err)
 {
     struct copy c = {.from = (struct sqlite *)s};
@@ -125,7 +106,6 @@ int sqlite_copy(struct store *s, const char *to, struct err *err)
     }
     int rv = fchmod(fd, 0600) == 0 ? copy_all(&c, to, &why) : err_set(&why, ERR_IO, "%s: %s", to, strerror(errno));
     end_copy(&c);
-    rv = rv == 0 ? settle(fd, to, &why) : rv;
     close(fd);
     if (rv < 0) {
         unlink(to);

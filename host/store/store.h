@@ -43,6 +43,7 @@ struct store_options {
     int page_bytes;       /* of a file that is created now; 0: default (4096) */
     const char *faults;   /* NULL, or faults to inject, see store/faulty.h: tests only */
     bool unsafe_sql;      /* the linter lets everything pass (the authorizer does not): tests only */
+    bool scratch;         /* a copy to try things on: nothing waits for the disk, and a power cut may ruin it */
     int key_generation;   /* idempotency keys remembered before they are indexed, see store/keys.c; 0: 16384 */
 };
 
@@ -122,8 +123,8 @@ int store_run(struct store *s, const char *sql, const struct value *args, int na
 
 /* Copy the whole database, as it is at one moment, into the new file `to` (mode 0600; refused if it exists), while
  * others read and write. `s` is a reader outside of any read; other connections' commits may restart the copy, so after
- * a few restarts it is taken within one read. 0 or ERR_IO. Source: the online backup interface,
- * sqlite.org/c3ref/backup_finish.html. */
+ * a few restarts it is taken within one read. It is not synced: a copy to work on, not a backup. 0 or ERR_IO. Source: the
+ * online backup interface, sqlite.org/c3ref/backup_finish.html. */
 int store_copy(struct store *s, const char *to, struct err *err);
 
 /* Read the whole database and look for what is damaged: a line for each of the first few problems is appended. `s` is a

@@ -66,6 +66,7 @@ int lane_open(struct lane *lane, enum store_role role, struct err *err)
     const struct store_options store = {
         .path = o->db_path,
         .faults = role == STORE_WRITER ? o->faults : NULL,
+        .scratch = o->scratch,
         .unsafe_sql = o->unsafe_sql,
     };
     struct calls *c = &lane->calls;

@@ -40,6 +40,7 @@ struct lanes_options {
     void (*tick)(struct lanes *l, struct calls *c, void *arg);
     void *tick_arg;
     bool unsafe_sql;         /* see store_options: tests */
+    bool scratch;            /* see store_options: the database is a copy to try things on */
     void (*wake)(void *arg); /* on a lane's thread: finished runs wait where there were none */
     void *arg;
 };
