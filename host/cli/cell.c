@@ -74,7 +74,7 @@ static void put_yuan(int64_t fen, struct buf *out)
     buf_fmt(out, ".%02d", (int)(amount % 100));
 }
 
-static void put_instant(int64_t ms, struct buf *out)
+void cell_instant(int64_t ms, struct buf *out)
 {
     const int64_t first = clock_days(1, 1, 2) * DAY_MS, last = clock_days(9999, 12, 31) * DAY_MS;
     char text[36];
@@ -112,7 +112,7 @@ static void put_int(int64_t i, const struct shape *shape, struct buf *out)
     if (cell_is_money(shape))
         put_yuan(i, out);
     else if (shape != NULL && shape->type == SHAPE_INSTANT)
-        put_instant(i, out);
+        cell_instant(i, out);
     else
         buf_int(out, i);
 }

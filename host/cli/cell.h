@@ -22,6 +22,8 @@ const struct shape *cell_item(const struct shape *array);
 bool cell_is_money(const struct shape *shape);
 /* Append the heading: `net_fen` is "net (yuan)". */
 void cell_key(struct slice key, const struct shape *shape, struct buf *out);
+/* Append an instant as civil time. */
+void cell_instant(int64_t ms, struct buf *out);
 /* Append one value. Containers are shown as JSON, in which instants and fen stay as they are. */
 void cell_put(struct slice value, const struct shape *shape, struct buf *out);
 /* Does it belong to the right of its column? */

@@ -5,6 +5,7 @@
 
 const struct cli_command cli_plugin_commands[] = {
     {"new", "make the folder of a new plugin, in Lua or in C", cli_plugin_new},
+    {"build", "compile a plugin's C files", cli_plugin_build},
     {"check", "look a plugin's folder over for mistakes, without running it", cli_plugin_check},
     {"test", "run a plugin's tests in a host of its own", cli_plugin_test},
     {"pack", "make a package of a plugin's folder", cli_plugin_pack},
@@ -34,7 +35,7 @@ static void print_list(FILE *to)
 {
     fputs("Usage: muster plugin SUBCOMMAND [OPTIONS]\n\n", to);
     for (const struct cli_command *c = cli_plugin_commands; c->name != NULL; c++)
-        fprintf(to, "  %-11s %s\n", c->name, c->summary);
+        fprintf(to, "  %-12s %s\n", c->name, c->summary);
     fputs("\nmuster help plugin SUBCOMMAND prints its manual.\n", to);
 }
 

@@ -26,19 +26,42 @@ struct verb {
 
 static const struct verb verbs[] = {
     {"rollback", " [NAME] [--to GENERATION]",
-     "Goes back to the generation before this one, or, with NAME, one plugin to its version before. What the newer\n"
-     "version's migrations did is undone.",
+     "Goes back to the generation before this one, or to GENERATION; with NAME only that plugin goes back, to its version\n"
+     "before or to the one it had in GENERATION. What the newer version's migrations did is undone, or stays where it only\n"
+     "adds. The plan says which, and what would change.",
      NULL, false, false},
-    {"enable", " NAME", "Lets a plugin run again that was disabled or is in quarantine.", NULL, true, false},
-    {"disable", " NAME", "Stops a plugin; its tables stay as they are.", NULL, true, false},
-    {"remove", " NAME", "Takes a plugin away; its tables stay, until `purge`.", NULL, true, false},
-    {"purge", " NAME", "Drops the tables of a plugin that was removed, and all that is in them.", "plugin.purge", true,
-     true},
-    {"list", "", "Lists the plugins: what runs, what does not and why.", "plugin.list", false, false},
-    {"show", " NAME", "Shows one plugin: where it came from, what it may do, what it has cost.", "plugin.show", true,
+    {"enable", " NAME",
+     "Lets a plugin run again that was disabled or is in quarantine, and with it those that were off because they require\n"
+     "it. It is tried out on a copy and watched like a new one.",
+     NULL, true, false},
+    {"disable", " NAME",
+     "Stops a plugin until `enable`, over restarts, too. Its tables stay as they are. Refused while another plugin that\n"
+     "runs requires it.",
+     NULL, true, false},
+    {"remove", " NAME",
+     "Takes a plugin away that was installed from a package. Its tables stay, so that installing it again finds them;\n"
+     "`purge` drops them. Refused while another plugin that runs requires it.",
+     NULL, true, false},
+    {"purge", " NAME",
+     "Drops the tables of a plugin that was removed, and all that is in them, and its settings. Only a backup brings them\n"
+     "back.",
+     "plugin.purge", true, true},
+    {"list", "", "Lists the plugins: what runs, what does not and why. `show` tells more of one.", "plugin.list", false,
      false},
-    {"verify", " [NAME]", "Compares the plugins' files with what was installed.", "plugin.verify", false, false},
-    {"generations", "", "Lists the sets of plugins that ran, newest first.", "plugin.generations", false, false},
+    {"show", " NAME",
+     "Shows one plugin: where it came from, what it may do, what it requires and who requires it, its commands, and what\n"
+     "it has cost since this server took it up: calls; refused: by the plugin itself; faults: errors of its code;\n"
+     "killed_time and killed_memory: stopped by a limit; crashes of its process; run_us: microseconds inside its code;\n"
+     "memory_peak: bytes of the largest of its states.",
+     "plugin.show", true, false},
+    {"verify", " [NAME]",
+     "Compares the plugins' files with what was installed. One that was changed is left out at the next start; install the\n"
+     "same package again.",
+     "plugin.verify", false, false},
+    {"generations", "",
+     "Lists the sets of plugins that ran, newest first. States: probation (being watched), good, failed (given up because\n"
+     "it was unwell), left (another one was wanted while it was watched).",
+     "plugin.generations", false, false},
 };
 
 struct change {
@@ -156,6 +179,10 @@ static int run(struct change *c, const char *name, struct err *err)
     if (rv == 0 && !c->verb->command)
         return stage(c, name, err);
     const struct slice words[] = {slice_of(c->verb->command), slice_of(named)};
+    if (rv == 0 && !c->json && strcmp(c->verb->name, "list") == 0)
+        return tell_list(&c->link, err);
+    if (rv == 0 && !c->json && strcmp(c->verb->name, "generations") == 0)
+        return tell_generations(&c->link, err);
     return rv == 0 ? link_print(&c->link, words, name ? 2 : 1, c->json, err) : rv;
 }
 

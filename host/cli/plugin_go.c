@@ -31,7 +31,7 @@ static void print_change(const json_t *c)
 {
     const char *from = text_of(c, "from"), *to = text_of(c, "to"), *signer = text_of(c, "signer");
     if (!*to) {
-        printf("%s %s ends\n", text_of(c, "name"), from);
+        printf("%s %s ends; its tables stay\n", text_of(c, "name"), from);
         return;
     }
     printf("%s %s%s%s", text_of(c, "name"), from, *from ? " → " : "", to);
@@ -175,7 +175,11 @@ int link_go(struct plugin_link *link, const json_t *plan, bool yes, bool wait, s
     if (rv == 0) {
         json_int_t number = json_integer_value(json_object_get(done, "generation"));
         json_int_t probation_ms = json_integer_value(json_object_get(done, "probation_ms"));
-        printf("generation %lld runs\n", (long long)number);
+        printf("generation %lld runs", (long long)number);
+        if (probation_ms && link->client)
+            printf("; it is watched for %lld s, and given up by itself if it is unwell",
+                   (long long)probation_ms / 1000);
+        printf("\n");
         fflush(stdout);
         if (wait && link->client)
             rv = watch(link, number, probation_ms, err);

@@ -40,6 +40,10 @@ int link_json(struct plugin_link *link, const struct slice *words, int nwords, j
 /* Print the reply as `muster call` does. */
 int link_print(struct plugin_link *link, const struct slice *words, int nwords, bool json, struct err *err);
 
+/* plugin_tell.c: ask plugin.list or plugin.generations, and print what people look for first. */
+int tell_list(struct plugin_link *link, struct err *err);
+int tell_generations(struct plugin_link *link, struct err *err);
+
 /* Show a staged plan, ask, activate, and watch the probation. `yes`: do not ask; `wait` false: do not watch. */
 int link_go(struct plugin_link *link, const json_t *plan, bool yes, bool wait, struct err *err);
 

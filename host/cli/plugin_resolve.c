@@ -88,7 +88,8 @@ int package_read(const char *path, struct buf *out, struct err *err)
     char chunk[65536];
     FILE *f = fopen(path, "rbe");
     if (!f)
-        return err_rule(err, ERR_NOTFOUND, "package.file", NULL, "%s: %s", path, strerror(errno));
+        return err_rule(err, ERR_NOTFOUND, "package.file", NULL, "%s: %s; name files NAME-VERSION.muster", path,
+                        strerror(errno));
     int rv = 0;
     for (size_t n; rv == 0 && (n = fread(chunk, 1, sizeof(chunk), f)) > 0;) {
         buf_append(out, chunk, n);
@@ -96,6 +97,10 @@ int package_read(const char *path, struct buf *out, struct err *err)
             rv = err_rule(err, ERR_TOOBIG, "package.size", NULL, "%s: a package has at most %zu bytes", path,
                           PACKAGE_BYTES_MAX);
     }
+    if (rv == 0 && ferror(f))
+        rv = err_rule(
+            err, ERR_ARG, "package.file", NULL,
+            errno == EISDIR ? "%s is a folder; `muster plugin pack` makes a package of it" : "%s cannot be read", path);
     fclose(f);
     return rv;
 }

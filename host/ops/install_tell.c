@@ -349,6 +349,8 @@ int install_purge(struct call *call, const struct value *args, struct reply *rep
         rv = err_rule(err, ERR_STATE, "plugin.present", "name", "%s is installed; remove it first", name);
     if (rv == 0)
         rv = migrate_purge(call->store, name, err);
+    if (rv == 0)
+        rv = err_rule(err, ERR_NOTFOUND, "plugin.no_tables", "name", "there are no tables of a plugin %s", name);
     if (rv < 0)
         return rv;
     reply_map_open(reply);

@@ -41,6 +41,7 @@ const struct text words_plugins[] = {
      "回退到 %s %s 将会失败；请修正其迁移的 .down.sql：%s"},
     {"no set of plugins is recorded here yet; start the server once without --safe-mode",
      "尚未记录任何一代插件组合；请先不带 --safe-mode 启动一次服务器"},
+    {"there are no tables of a plugin %s", "没有插件 %s 的数据表"},
     {"there is no generation before this one", "在此之前没有更早的一代"},
     {"no earlier generation has another version of %s", "更早的各代没有 %s 的其他版本"},
     {"two packages of %s: %s and %s; give one", "%s 有两个软件包：%s 和 %s；请只给一个"},
