@@ -1,6 +1,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cli/cli.h"
+#include "cli/dev.h"
 #include "cli/house.h"
 #include "cli/keep.h"
 #include "net/server.h"
@@ -29,16 +30,22 @@ enum { EXPIRY_WARN_DAYS = 30, SIGNALS = 3 };
 static const char manual[] =
     "Usage: muster serve --data DIR [OPTIONS]\n\n"
     "Serves the data folder that `muster init` made, until SIGTERM: what runs is finished first.\n\n"
-    "  --data DIR      holds ca.pem, server.pem, server.key and muster.db\n"
+    "  --data DIR      holds ca.pem, server.pem, server.key and muster.db (or MUSTER_DATA)\n"
     "  --config FILE   settings, a Lua table (default: DIR/config.lua, if there is one)\n"
     "  --host ADDRESS  listen on this address (default 127.0.0.1; 0.0.0.0 is every interface)\n"
-    "  --port N        default 7878; 0 takes any free one\n"
+    "  --port N        default 7878; 0 takes any free one (or MUSTER_PORT)\n"
     "  --plugins DIR   folder of plugins (default: those that came with the program)\n"
+    "  --dev DIR       write plugins: DIR is one plugin's folder, or holds several; what is saved there runs at once\n"
     "  --safe-mode     run no plugin at all: to disable, upgrade or remove one that does harm\n"
     "  --keep          start it again whenever it has crashed\n"
     "  --check         load everything, say what would happen, and end; exit status 0 if it would start\n"
     "  --print-config  print a configuration file with every setting, its default and its meaning\n\n"
-    "When it is ready it prints `muster: listening on ADDRESS:PORT`. SIGHUP takes up new certificates, log level and limits.\n";
+    "When it is ready it prints `muster: listening on ADDRESS:PORT`. SIGHUP takes up new certificates, log level and limits.\n\n"
+    "With --dev the plugins in DIR run beside those that came with the program, in place of one of the same name. Whenever\n"
+    "a .lua, .c, .h or .sql file is saved, C files are compiled, the plugins are loaded and tried out on a copy of the\n"
+    "database as if they were installed, and then take over between two requests; one line says what has changed. What\n"
+    "cannot run is told with file, line and advice, and the code before goes on. The native code of DIR is trusted, and\n"
+    "each migration is applied at once: use a data folder made for this (`muster init --data DIR`).\n";
 
 struct serve {
     const char *host, *faults;
@@ -48,6 +55,7 @@ struct serve {
     struct probation *probation;
     struct registry *registry;
     struct server *server;
+    struct dev *dev; /* with --dev */
     uv_signal_t signals[SIGNALS];
     bool stopping;
 };
@@ -71,7 +79,7 @@ static bool parse_port(const char *text, int *out)
     return true;
 }
 
-enum { OPT_CHECK = 1000, OPT_KEEP, OPT_SAFE_MODE, OPT_PRINT_CONFIG, OPT_FAULTS, OPT_AMNESIA, OPT_UNSAFE_SQL };
+enum { OPT_CHECK = 1000, OPT_KEEP, OPT_SAFE_MODE, OPT_DEV, OPT_PRINT_CONFIG, OPT_FAULTS, OPT_AMNESIA, OPT_UNSAFE_SQL };
 
 static bool take_test_option(struct serve *s, int option, const char *value)
 {
@@ -101,6 +109,7 @@ static int parse(struct serve *s, int argc, char **argv)
         {"port", required_argument, NULL, 'p'},
         {"plugins", required_argument, NULL, 'P'},
         {"check", no_argument, NULL, OPT_CHECK},
+        {"dev", required_argument, NULL, OPT_DEV},
         {"safe-mode", no_argument, NULL, OPT_SAFE_MODE},
         {"keep", no_argument, NULL, OPT_KEEP},
         {"print-config", no_argument, NULL, OPT_PRINT_CONFIG},
@@ -130,6 +139,9 @@ static int parse(struct serve *s, int argc, char **argv)
         case OPT_CHECK:
             s->check = true;
             break;
+        case OPT_DEV:
+            s->house.live = optarg;
+            break;
         case OPT_SAFE_MODE:
             s->house.safe_mode = true;
             break;
@@ -155,6 +167,11 @@ static int parse(struct serve *s, int argc, char **argv)
     }
     if (optind < argc)
         return cli_misuse("serve", "what is %s? serve takes options only", argv[optind]);
+    if (!s->house.data)
+        s->house.data = getenv("MUSTER_DATA");
+    const char *port = getenv("MUSTER_PORT");
+    if (s->port < 0 && port && !parse_port(port, &s->port))
+        return cli_misuse("serve", "MUSTER_PORT=%s: a port is a number from 0 to 65535", port);
     return s->house.data || s->print_config
                ? -1
                : cli_misuse("serve", "which data folder? --data DIR, made by `muster init --data DIR`");
@@ -171,9 +188,23 @@ static int print_config(void)
 
 /* -- what it is made of -- */
 
+/* A folder with packages is somebody's work, perhaps. */
+static void warn_of_packages(const struct registry *r)
+{
+    const struct set *set = registry_set(r);
+    for (int i = 0; set && i < set->count; i++)
+        if (set->plugins[i].folder) {
+            log_warn("dev", "packages are installed in this data folder, %s for one: is it made for trying out?",
+                     set->plugins[i].name);
+            return;
+        }
+}
+
 static int load(struct serve *s, struct err *err)
 {
     int rv = house_open(&s->house, err);
+    if (rv == 0 && s->house.live)
+        rv = dev_build(s->house.live, err);
     /* Before any of their code is loaded. */
     if (rv == 0 && !s->check)
         rv = quarantine_start(s->house.quarantine, err);
@@ -183,6 +214,8 @@ static int load(struct serve *s, struct err *err)
         rv = install_start(&s->house.site, s->house.db, !s->check && !s->house.safe_mode, &s->registry, err);
     if (rv == 0 && s->house.site.developer)
         log_warn("serve", "developer mode: packages that nobody has signed are taken");
+    if (rv == 0 && s->house.live)
+        warn_of_packages(s->registry);
     return rv;
 }
 
@@ -337,6 +370,12 @@ static int run(struct serve *s, struct err *err)
     if (uv_loop_init(&loop) != 0)
         return err_set(err, ERR_INTERNAL, "the event loop could not be made");
     int rv = server_start(&loop, &options, &s->server, err);
+    if (rv == 0 && s->house.live && dev_start(&loop, s->server, s->house.live, &s->dev, err) != 0) {
+        rv = err->code;
+        server_drain(s->server);
+        uv_run(&loop, UV_RUN_DEFAULT);
+        server_free(s->server);
+    }
     if (rv == 0) {
         watch_signals(s, &loop);
         const char *colon = strchr(options.host, ':');
@@ -367,6 +406,7 @@ int cli_serve(int argc, char **argv)
             rv = s->check ? check(s, &err) : run(s, &err);
         status = rv == 0 ? 0 : cli_fail("serve", &err);
     }
+    dev_free(s->dev);
     registry_unref(s->registry);
     probation_free(s->probation);
     house_close(&s->house);
