@@ -1,6 +1,7 @@
 #include "base/buf.h"
 #include "cli/cli.h"
 #include "cli/plugin.h"
+#include "cli/tool.h"
 #include "plugin/package.h"
 #include "tls/sign.h"
 
@@ -21,7 +22,8 @@ enum { PATH_BYTES = 1024 };
 
 static const char pack_manual[] =
     "Usage: muster plugin pack DIR [--key FILE] [--out FILE]\n\n"
-    "Makes NAME-VERSION.muster of a plugin's folder, the same bytes for the same files.\n\n"
+    "Makes NAME-VERSION.muster of a plugin's folder, the same bytes for the same files. C files in it are compiled to\n"
+    "NAME.so first, when that is missing or older (CC, CFLAGS and LDFLAGS are honoured).\n\n"
     "  --key FILE   sign it with this private key, as `muster plugin sign` does\n"
     "  --out FILE   write it there\n";
 static const char sign_manual[] = "Usage: muster plugin sign FILE --key FILE [--out FILE]\n\n"
@@ -143,7 +145,9 @@ int cli_plugin_pack(int argc, char **argv)
         return status;
     if (w.count != 1)
         return cli_misuse("plugin pack", "which folder?");
-    int rv = package_pack(w.list[0], &package, &err);
+    int rv = plugin_build(w.list[0], false, NULL, &err);
+    if (rv == 0)
+        rv = package_pack(w.list[0], &package, &err);
     if (rv == 0)
         rv = finish(&package, &w, NULL, &err);
     buf_close(&package);
