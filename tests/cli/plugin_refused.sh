@@ -142,5 +142,8 @@ refused plugin.required plugin remove base --yes
 refused plugin.required plugin disable base --yes
 refused plugin.range plugin upgrade "$dir/pool/base-2.0.0.muster" --yes
 refused plugin.present plugin purge tally --yes
+refused plugin.no_tables plugin purge nobody --yes
+refused plugin.absent plugin enable nobody --yes
+refused package.file plugin install "$dir/src/tally" --yes
 unchanged "what is required"
 house_stop
