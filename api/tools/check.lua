@@ -325,7 +325,7 @@ family.compile(dir, true, options.fail)
 local plugins, why = muster.plugins(family.sources(dir, given.with))
 local migrated = false
 if plugins then migrated, why = plugins:migrate() end
-if why then unloadable(why) end
+if why and #findings == 0 then unloadable(why) end -- a wrong file was told already
 local declared = plugins and index(plugins:declared())
 check_code(migrated and plugins, declared)
 if plugins then

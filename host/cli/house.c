@@ -58,6 +58,7 @@ int house_open(struct house *h, struct err *err)
     h->site = (struct site){
         .data_dir = h->data,
         .bundled_dir = h->plugins,
+        .live_dir = h->live,
         .lib_dir = h->config.lib_dir[0] ? h->config.lib_dir : h->lib_dir,
         .native_dir = beside_native_dir(h->native_dir),
         .host = host_commands,

@@ -8,10 +8,11 @@
 
 #define HOUSE_PATH_BYTES 1024
 
-/* Zero-initialise and fill the first four; house_close frees. Not to be moved once it is open. */
+/* Zero-initialise and fill the first five; house_close frees. Not to be moved once it is open. */
 struct house {
     const char *data;
     const char *config_path; /* NULL: DIR/config.lua, if there is one */
+    const char *live;        /* plugins that are being written, or NULL */
     const char *plugins;     /* NULL: the configuration's, or those that came with the program */
     bool safe_mode;
     bool defaults; /* take no configuration file: for doctor, when it is wrong */

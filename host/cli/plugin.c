@@ -5,6 +5,7 @@
 
 const struct cli_command cli_plugin_commands[] = {
     {"new", "make the folder of a new plugin, in Lua or in C", cli_plugin_new},
+    {"build", "compile a plugin's C files", cli_plugin_build},
     {"check", "look a plugin's folder over for mistakes, without running it", cli_plugin_check},
     {"test", "run a plugin's tests in a host of its own", cli_plugin_test},
     {"pack", "make a package of a plugin's folder", cli_plugin_pack},

@@ -8,6 +8,7 @@
  * those of "plugin NAME", so that `muster help plugin NAME` leads to the manual. */
 
 int cli_plugin_new(int argc, char **argv);
+int cli_plugin_build(int argc, char **argv);
 int cli_plugin_check(int argc, char **argv);
 int cli_plugin_test(int argc, char **argv);
 int cli_plugin_pack(int argc, char **argv);

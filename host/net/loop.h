@@ -3,6 +3,7 @@
 #define MUSTER_NET_LOOP_H
 
 #include "base/list.h"
+#include "net/ask.h"
 #include "net/handshake.h"
 #include "net/limits.h"
 #include "net/server.h"
@@ -65,6 +66,9 @@ struct server {
     struct throttle addresses, users;
     int passwords; /* sign-ins by secret that are at a lane */
 
+    server_answer answer; /* to what the program asked itself, or NULL */
+    void *answer_arg;
+
     struct message message; /* the one being parsed */
     struct buf reply;       /* the canonical reply being written */
     struct net_stats stats;
@@ -83,6 +87,9 @@ void server_again(struct conn *c);
 void server_closed(struct server *s);
 /* Push `server.draining` to those that understand pushes, then finish the connection. */
 void server_farewell(struct conn *c);
+
+/* What server_ask gave to a lane is back. ask.c */
+void ask_deliver(struct server *s, struct run *run);
 
 /* Bind and listen; connections are accepted from the next iteration on. 0 or ERR_IO. listener.c */
 int listener_open(struct server *s, const char *host, int port, struct err *err);

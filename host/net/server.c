@@ -99,7 +99,7 @@ static void on_wake(uv_async_t *async)
         count = lanes_take(s->lanes, runs, DELIVER_AT_ONCE);
         renew_registry(s);
         for (int i = 0; i < count; i++)
-            feed_deliver(runs[i]);
+            runs[i]->owner == s ? ask_deliver(s, runs[i]) : feed_deliver(runs[i]);
     } while (count == DELIVER_AT_ONCE);
     server_flush(s);
 }

@@ -154,7 +154,7 @@ static void drop_uploads(const struct site *site, const struct value *list)
 
 static enum stage_kind kind_of(struct slice word)
 {
-    static const char *const words[] = {"install", "upgrade", "rollback", "enable", "disable", "remove"};
+    static const char *const words[] = {"install", "upgrade", "rollback", "enable", "disable", "remove", "reload"};
     int i = 0;
     while (!slice_is(word, words[i]))
         i++;

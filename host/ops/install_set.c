@@ -1,6 +1,7 @@
 #include "ops/install_set.h"
 
 #include "ops/install_plan.h"
+#include "plugin/live.h"
 #include "tls/random.h"
 
 #include <stdio.h>
@@ -221,6 +222,7 @@ static bool listed(const char *const *names, const char *name)
 
 struct sources {
     struct registry_sources sources;
+    struct live *live;
     struct plugin_place *places;
     struct plugin_off *off;
     char (*folders)[FOLDER_BYTES];
@@ -229,13 +231,33 @@ struct sources {
 static void close_sources(struct sources *s)
 {
     free(s->places);
+    free(s->live);
     free(s->off);
     free(s->folders);
 }
 
+/* What is being written stands in for what came with the program, never for a package: the record of that would be lost. */
+static int add_live(const struct site *site, const struct set *set, struct sources *s, struct err *err)
+{
+    struct registry_sources *to = &s->sources;
+    s->live = mem_zalloc(sizeof(*s->live));
+    int rv = live_find(site->live_dir, s->live, err);
+    for (int i = 0; rv == 0 && i < s->live->count; i++) {
+        const struct live_plugin *p = &s->live->plugins[i];
+        const struct set_plugin *known = set_find(set, p->name);
+        if (known && known->folder)
+            return err_rule(err, ERR_STATE, "live.installed", NULL,
+                            "plugin %s is installed here from a package; write it on a data folder of its own, or "
+                            "`muster plugin remove %s` first",
+                            p->name, p->name);
+        s->places[to->nplaces++] = (struct plugin_place){p->name, p->folder, true};
+    }
+    return rv;
+}
+
 static int make_sources(const struct site *site, const struct set *set, struct sources *s, struct err *err)
 {
-    size_t room = (size_t)set->count + 1;
+    size_t room = (size_t)set->count + LIVE_PLUGINS_MAX + 1;
     s->places = mem_zalloc(room * sizeof(*s->places));
     s->off = mem_zalloc(room * sizeof(*s->off));
     s->folders = mem_zalloc(room * sizeof(*s->folders));
@@ -258,7 +280,7 @@ static int make_sources(const struct site *site, const struct set *set, struct s
                 (struct plugin_place){p->name, folder, p->signer[0] && listed(site->native_keys, p->signer)};
         }
     }
-    return 0;
+    return site->live_dir ? add_live(site, set, s, err) : 0;
 }
 
 static void put_running(struct set *to, const struct set *from, const struct plugin *p)

@@ -151,7 +151,7 @@ static void set_text(char **field, const char *text)
 
 static void describe(struct building *b)
 {
-    static const char *const verbs[] = {"install", "upgrade", "rollback", "enable", "disable", "remove", "back"};
+    static const char *const verbs[] = {"install", "upgrade", "rollback", "enable", "disable", "remove", "reload", "back"};
     const struct stage_wish *w = b->wish;
     struct buf reason = {0};
     buf_text(&reason, verbs[w->kind]);
@@ -259,7 +259,7 @@ int stage_build(struct calls *c, const struct stage_wish *wish, const struct set
     b->wish = wish;
     b->plan = plan_new();
     b->plan->ask = wish->kind == STAGE_INSTALL || wish->kind == STAGE_UPGRADE;
-    b->plan->proved = wish->kind == STAGE_BACK;
+    b->plan->proved = wish->kind == STAGE_BACK || wish->kind == STAGE_RELOAD;
     b->plan->failed = wish->failed;
     b->plan->why = wish->why ? arena_text(&b->plan->arena, slice_of(wish->why)) : NULL;
     int rv = read_base(b, &last, err);

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "plugin/live.h"
 #include "plugin/shelf.h"
 #include "script/quarantine.h"
 
@@ -86,6 +87,18 @@ static void forget_transient(struct start *s)
     }
 }
 
+static bool is_written(const struct start *s, const char *name)
+{
+    struct live live = {0};
+    struct err ignored = {0};
+    bool found = false;
+    if (s->site->live_dir)
+        live_find(s->site->live_dir, &live, &ignored);
+    for (int i = 0; !found && i < live.count; i++)
+        found = strcmp(live.plugins[i].name, name) == 0;
+    return found;
+}
+
 static bool came_with_program(const struct start *s, const char *name)
 {
     char path[SHELF_PATH_BYTES];
@@ -96,7 +109,7 @@ static bool came_with_program(const struct start *s, const char *name)
 
 static void turn_off(struct start *s, const char *name, const char *why)
 {
-    if (set_find(&s->next, name) || came_with_program(s, name))
+    if (set_find(&s->next, name) || came_with_program(s, name) || is_written(s, name))
         set_turn_off(&s->next, name, why);
 }
 

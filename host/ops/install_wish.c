@@ -1,5 +1,6 @@
 #include "ops/install_stage.h"
 
+#include "plugin/live.h"
 #include "plugin/version.h"
 
 #include <stdio.h>
@@ -170,6 +171,32 @@ static int go_to(struct calls *c, int64_t number, struct set *next, struct err *
     return rv;
 }
 
+/* Take one plugin as it was then; NULL: it was not there. */
+static int take_then(const struct calls *c, const char *name, const struct set_plugin *then, struct set *next,
+                     struct err *err)
+{
+    int rv = then ? check_there(c, then, err) : 0;
+    if (rv == 0 && then)
+        set_put(next, then);
+    else if (rv == 0)
+        set_remove(next, name);
+    return rv;
+}
+
+/* One plugin as it was in another generation. */
+static int go_to_one(struct calls *c, const struct stage_wish *wish, struct set *next, struct err *err)
+{
+    struct set old;
+    int rv = record_read(c->store, wish->to, &old, err);
+    if (rv == 0)
+        rv = err_rule(err, ERR_NOTFOUND, "generation.absent", "to", "there is no generation %lld to go back to",
+                      (long long)wish->to);
+    else if (rv == 1)
+        rv = take_then(c, wish->name, set_find(&old, wish->name), next, err);
+    set_close(&old);
+    return rv;
+}
+
 /* One plugin as it was when it last was different. */
 static int go_back_one(struct calls *c, const struct stage_wish *wish, const struct set *base, struct set *next,
                        struct err *err)
@@ -178,22 +205,17 @@ static int go_back_one(struct calls *c, const struct stage_wish *wish, const str
     int64_t number = base->previous;
     int rv = 0;
     for (bool found = false; rv == 0 && !found;) {
-        struct set old;
+        struct set old = {0};
         rv = number ? record_read(c->store, number, &old, err) : 0;
-        if (!number || rv == 0) {
-            return err_rule(err, ERR_NOTFOUND, "generation.absent", "name",
-                            "no earlier generation has another version of %s", wish->name);
+        if (rv == 0) {
+            rv = err_rule(err, ERR_NOTFOUND, "generation.absent", "name",
+                          "no earlier generation has another version of %s", wish->name);
+        } else if (rv == 1) {
+            const struct set_plugin *then = set_find(&old, wish->name);
+            found = !set_same_plugin(now, then);
+            rv = found ? take_then(c, wish->name, then, next, err) : 0;
         }
-        rv = rv < 0 ? rv : 0;
-        const struct set_plugin *then = set_find(&old, wish->name);
-        found = rv == 0 && !set_same_plugin(now, then);
         number = old.previous;
-        if (found)
-            rv = then ? check_there(c, then, err) : 0;
-        if (found && rv == 0 && then)
-            set_put(next, then);
-        else if (found && rv == 0)
-            set_remove(next, wish->name);
         set_close(&old);
     }
     return rv;
@@ -203,11 +225,28 @@ static int go_back(struct calls *c, const struct stage_wish *wish, const struct 
                    struct err *err)
 {
     if (wish->name)
-        return go_back_one(c, wish, base, next, err);
+        return wish->to ? go_to_one(c, wish, next, err) : go_back_one(c, wish, base, next, err);
     int64_t to = wish->to ? wish->to : base->previous;
     if (to == 0)
         return err_rule(err, ERR_NOTFOUND, "generation.absent", NULL, "there is no generation before this one");
     return go_to(c, to, next, err);
+}
+
+/* The folders of what is being written are read again. Whoever was put into quarantine is tried again: its author has
+ * saved something. */
+static int reload(const struct calls *c, struct set *next, struct err *err)
+{
+    struct live live;
+    if (!c->site->live_dir)
+        return err_rule(err, ERR_STATE, "live.absent", "kind",
+                        "nothing is being written on this server; `muster serve --dev DIR` starts one for that");
+    int rv = live_find(c->site->live_dir, &live, err);
+    for (int i = 0; rv == 0 && i < live.count; i++) {
+        const struct set_plugin *p = set_find(next, live.plugins[i].name);
+        if (p && p->off && strncmp(p->off, OFF_QUARANTINE, strlen(OFF_QUARANTINE)) == 0)
+            set_turn_off(next, p->name, NULL);
+    }
+    return rv;
 }
 
 /* What came with the program has no folder: it is whatever is there now. Only its being off is remembered. */
@@ -243,6 +282,9 @@ int stage_compose(struct calls *c, const struct stage_wish *wish, const struct s
         break;
     case STAGE_REMOVE:
         rv = take_away(c, wish, base, next, err);
+        break;
+    case STAGE_RELOAD:
+        rv = reload(c, next, err);
         break;
     default:
         rv = go_back(c, wish, base, next, err);

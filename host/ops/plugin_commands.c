@@ -130,7 +130,7 @@ const struct native_command plugin_commands[] = {
     {"plugin.upload", MODE_SLOW, "package:blob(1..6291456)", "{name:text, version:text, sha256:text, signer:text}",
      "Check a package and keep it for plugin.stage.", "校验软件包并暂存，供 plugin.stage 使用。", install_upload},
     {"plugin.stage", MODE_SLOW,
-     "kind:enum(install|upgrade|rollback|enable|disable|remove) package:blob(1..6291456)? uploaded:text(64)[](1..50)?"
+     "kind:enum(install|upgrade|rollback|enable|disable|remove|reload) package:blob(1..6291456)? uploaded:text(64)[](1..50)?"
      " name:text(1..60)? to:int(1..)?",
      "{stage:int, base:int, changes:[{name:text, from:text, to:text, origin:text, signer:text, sha256:text,"
      " trust:text, asks:[text], added:[text]}], migrations:[{plugin:text, migration:text, action:text, back:text}],"

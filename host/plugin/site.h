@@ -17,6 +17,7 @@
 struct site {
     const char *data_dir;    /* NULL: a host without a data folder (tests of a plugin) */
     const char *bundled_dir; /* plugins that came with the program, or --plugins */
+    const char *live_dir;    /* plugins being written, see plugin/live.h; NULL: none */
     const char *lib_dir;     /* api/lib */
     const char *native_dir;  /* NAME.so of bundled plugins */
     const struct native_command *const *host;

@@ -1,0 +1,104 @@
+#!/bin/sh
+# muster serve --dev: what is saved runs at once, in Lua and in C; what cannot run is told with file and line while the code before answers.
+set -eu
+cd "$(dirname "$0")/../.."
+dir=$(mktemp -d "${TMPDIR:-/tmp}/muster-dev-XXXXXX")
+server=""
+trap '[ -z "$server" ] || kill -KILL "$server" 2>/dev/null || true; rm -rf "$dir"' EXIT
+trap 'exit 143' INT TERM
+failed=0
+. tests/support/server.sh
+
+# told PATTERN: wait until the server has said it, from the mark on
+told() {
+  tries=0
+  until tail -n +"$mark" "$dir/log" | grep -q -- "$1"; do
+    tries=$((tries + 1))
+    if [ "$tries" -gt 200 ]; then
+      echo "not told within 10 s: $1"
+      tail -n 40 "$dir/log"
+      exit 1
+    fi
+    sleep 0.05
+  done
+}
+mark() { mark=$(($(wc -l <"$dir/log") + 1)); }
+call() { timeout 20 "$MUSTER" call --data "$dir/data" --port "$port" "$@" 2>&1; }
+# answers PATTERN COMMAND…
+answers() {
+  pattern=$1
+  shift
+  reply=$(call "$@") || true
+  printf '%s\n' "$reply" | grep -q -- "$pattern" || { echo "$*: expected '$pattern', got: $reply"; failed=1; }
+}
+# edit FILE EXPRESSION: as editors do it, a new file in place of the old
+edit() { sed "$2" "$1" >"$1.tmp" && mv "$1.tmp" "$1"; }
+
+"$MUSTER" init --data "$dir/data" >/dev/null
+mkdir "$dir/plugins"
+"$MUSTER" plugin new hello --lua --dir "$dir/plugins" >/dev/null
+"$MUSTER" plugin new chello --c --dir "$dir/plugins" >/dev/null
+server_start "$dir/log" "$MUSTER" --data "$dir/data" --port 0 --dev "$dir/plugins"
+answers "Hello, Li" hello.greet Li
+answers "name: *Li" chello.greet Li
+hello=$dir/plugins/hello chello=$dir/plugins/chello/chello.c
+
+mark
+edit "$hello/init.lua" 's/greeting = words/greeting = "Well. " .. words/'
+told 'hello 1.0.0; runs [0-9]* ms after init.lua was saved'
+answers "Well. Hello, Wang" hello.greet Wang
+
+mark
+cp "$hello/init.lua" "$dir/kept.lua"
+edit "$hello/init.lua" '11s/$/ = =/'
+told 'dev: init.lua was saved, but cannot run like this; the code before goes on'
+told 'init.lua:11: error: .* Lua 5.4 does not understand it'
+answers "Well. Hello, Zhao" hello.greet Zhao
+
+mark
+cp "$dir/kept.lua" "$hello/init.lua" # in place, as others do it
+told 'init.lua was saved, and is what runs'
+edit "$hello/init.lua" 's/"hello.greet"\]/"hello.welcome"]/'
+told 'hello 1.0.0, +hello.welcome -hello.greet; runs'
+answers "Hello, Qian" hello.welcome Qian
+answers "unknown command" hello.greet Sun
+
+mark
+printf 'CREATE TABLE hello_more (id INTEGER PRIMARY KEY) STRICT;\n' >"$hello/migrations/002_more.sql"
+told 'migration 002_more applied; runs'
+printf 'CREATE TABLE hello_more (id INTEGER PRIMARY KEY, at INTEGER) STRICT;\n' >"$hello/migrations/002_more.sql"
+told '002_more of hello has changed since it was applied'
+told 'fresh data folder'
+mark
+rm "$hello/migrations/002_more.sql"
+told 'runs [0-9]* ms after 002_more.sql'
+
+mark
+edit "$chello" 's/greeted before/welcomed before/'
+told 'chello 1.0.0; runs'
+answers "Li was welcomed before" chello.greet Li
+mark
+edit "$chello" 's/\.run = greet,/.run = greeet,/'
+told 'chello.c:[0-9]*:[0-9]*: error: .*greeet'
+answers "Li was welcomed before" chello.greet Li
+edit "$chello" 's/\.run = greeet,/.run = greet,/; s/welcomed before/received before/'
+told 'chello 1.0.0; runs'
+answers "Li was received before" chello.greet Li
+
+mark
+"$MUSTER" plugin new third --lua --dir "$dir/plugins" >/dev/null
+told 'third 1.0.0, +third.greet, migration 001_guests applied; runs'
+answers "Hello, Li" third.greet Li
+
+kill -TERM "$server"
+status=0
+wait "$server" || status=$?
+server=""
+[ "$status" = 0 ] || { echo "the exit status after SIGTERM is $status"; failed=1; }
+
+# Without --dev they are gone, and their tables stay for the next time.
+server_start "$dir/log" "$MUSTER" --data "$dir/data" --port 0
+answers "unknown command" hello.welcome Li
+answers "unknown command" third.greet Li
+answers "live.absent" plugin.stage kind=reload
+exit $failed
