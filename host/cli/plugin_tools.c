@@ -17,3 +17,8 @@ int cli_plugin_test(int argc, char **argv)
 {
     return tool_run("plugin test", argc, argv);
 }
+
+int cli_plugin_manual(int argc, char **argv)
+{
+    return tool_run("plugin manual", argc, argv);
+}

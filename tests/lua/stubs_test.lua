@@ -1,0 +1,68 @@
+--- api/types.lua knows everything a plugin meets, and nothing else.
+local claims = {}
+
+local function read(t, path)
+  local file = assert(io.open(t.root .. "/" .. path))
+  local text = file:read("a")
+  file:close()
+  return text
+end
+
+--- The classes of the stubs: name → set of its fields and functions.
+local function stubs(t)
+  local classes, class, of = {}, nil, {}
+  for line in (read(t, "api/types.lua") .. "\n"):gmatch("(.-)\n") do
+    local name = line:match("^%-%-%-@class (%S+)")
+    local field = line:match("^%-%-%-@field ([%w_]+)")
+    local variable = line:match("^local (%w+) = {}") or line:match("^(%w+) = {}")
+    local owner, method = line:match("^function (%w+)[:.]([%w_]+)%(")
+    if name then
+      class = {}
+      classes[name] = class
+    end
+    if field and class then class[field] = true end
+    if variable then of[variable] = class end
+    local methods = of[owner]
+    if methods then methods[method] = true end
+  end
+  return classes
+end
+
+local function sorted(set)
+  local list = {}
+  for name in pairs(set) do list[#list + 1] = name end
+  table.sort(list)
+  return table.concat(list, " ")
+end
+
+function claims.each_module_of_the_library_is_described(t)
+  local classes, modules = stubs(t), 0
+  for _, path in ipairs(t.files("api/lib/*.lua")) do
+    local name, has = path:match("(%w+)%.lua$"), {}
+    for key in pairs(require("muster." .. name)) do has[key] = true end
+    t.same(sorted(classes["muster." .. name] or {}), sorted(has), "muster." .. name)
+    modules = modules + 1
+  end
+  assert(modules > 0, "no modules found")
+end
+
+--- The quoted names in the piece of a C file that `from` begins and "}" and ";" end.
+local function names_in(text, from, pattern)
+  local piece, set = assert(text:match(from .. ".-};"), "no " .. from), {}
+  for name in piece:gmatch(pattern) do set[name] = true end
+  return set
+end
+
+function claims.call_is_described(t)
+  local source = read(t, "host/script/binding.c")
+  local has = names_in(source, "luaL_Reg methods%[%] = ", '{"([%w_]+)"')
+  for name in pairs(names_in(source, "fields%[%] = ", '"([%w_]+)"')) do has[name] = true end
+  t.same(sorted(stubs(t)["muster.Call"]), sorted(has))
+end
+
+function claims.call_db_is_described(t)
+  local has = names_in(read(t, "host/script/db.c"), "luaL_Reg methods%[%] = ", '{"([%w_]+)"')
+  t.same(sorted(stubs(t)["muster.Db"]), sorted(has))
+end
+
+return claims
