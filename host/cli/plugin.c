@@ -8,6 +8,7 @@ const struct cli_command cli_plugin_commands[] = {
     {"build", "compile a plugin's C files", cli_plugin_build},
     {"check", "look a plugin's folder over for mistakes, without running it", cli_plugin_check},
     {"test", "run a plugin's tests in a host of its own", cli_plugin_test},
+    {"manual", "print what a plugin declares as a page", cli_plugin_manual},
     {"pack", "make a package of a plugin's folder", cli_plugin_pack},
     {"sign", "sign a package", cli_plugin_sign},
     {"keys", "make a key; say whose packages a server takes", cli_plugin_keys},

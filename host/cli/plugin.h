@@ -11,6 +11,7 @@ int cli_plugin_new(int argc, char **argv);
 int cli_plugin_build(int argc, char **argv);
 int cli_plugin_check(int argc, char **argv);
 int cli_plugin_test(int argc, char **argv);
+int cli_plugin_manual(int argc, char **argv);
 int cli_plugin_pack(int argc, char **argv);
 int cli_plugin_sign(int argc, char **argv);
 int cli_plugin_keys(int argc, char **argv);
