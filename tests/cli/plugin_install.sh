@@ -31,6 +31,12 @@ do_ call tally.columns
 do_ plugin rollback --yes --no-wait
 [ "$(call tally.version)" = 1.0.0 ] || fail "rolled back to $(call tally.version)"
 fails call tally.columns
+do_ plugin rollback tally --to 3 --yes --no-wait
+[ "$(call tally.version)" = 1.1.0 ] || fail "not as in generation 3"
+do_ plugin rollback tally --to 2 --yes --no-wait
+[ "$(call tally.version)" = 1.0.0 ] || fail "not as in generation 2"
+fails plugin rollback tally --to 99 --yes
+said generation.absent
 
 # -- up, and back by itself: it is well in the dry run, and unwell with what is written then --
 tally_source "$dir/src/tally" 1.2.0
