@@ -9,6 +9,6 @@ extern const struct native_command *const host_commands[];
 
 /* Its parts. */
 extern const struct native_command user_commands[], role_commands[], audit_commands[], figure_commands[],
-    plugin_commands[];
+    plugin_commands[], console_commands[];
 
 #endif

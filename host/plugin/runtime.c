@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "plugin/catalog.h"
 #include "plugin/child.h"
+#include "plugin/eval.h"
 #include "plugin/kit.h"
 #include "plugin/output.h"
 #include "plugin/tally.h"
@@ -223,6 +224,7 @@ struct job {
     const struct declared_command *command;
     const struct declared_figure *figure;
     const struct figure_query *query;
+    struct eval *eval;
     const struct value *args;
     struct state *state;
     struct call *call;
@@ -343,6 +345,16 @@ static int run_figure(lua_State *L)
     lua_call(L, 2, 1);
     check_doom(L, job);
     write_figure(L, job);
+    return 0;
+}
+
+/* [-1, +0, e] */
+static int run_eval(lua_State *L)
+{
+    struct job *job = lua_touserdata(L, 1);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, job->state->sb->ref_call);
+    eval_chunk(L, job->eval, lua_gettop(L), &job->reply);
+    check_doom(L, job);
     return 0;
 }
 
@@ -504,4 +516,39 @@ int runtime_figure(struct runtime *rt, const struct figure *figure, struct call 
         return err ? err->code : ERR_INTERNAL;
     begin(call, &frame, NULL, figure->plugin, figure->name, READ_MS);
     return run_script(rt, &job, &frame, run_figure, out, err);
+}
+
+/* A fault of what was typed is the fault of whoever typed it. */
+static int own_fault(const struct eval *e, const char *name, struct err *err)
+{
+    struct err fault = *err;
+    size_t prefix = strlen("plugin , ") + strlen(name);
+    const char *text = strlen(fault.text) > prefix ? fault.text + prefix : fault.text;
+    return err_rule(err, ERR_ARG, fault.rule[0] ? fault.rule : "lua.error", NULL, "%.280s%s%.*s", text,
+                    e->trace.len ? "; at " : "", (int)e->trace.len, e->trace.len ? e->trace.data : "");
+}
+
+int runtime_eval(struct runtime *rt, struct eval *e, struct call *call, struct err *err)
+{
+    const struct package *p = e->plugin ? (const void *)registry_plugin(rt->registry, slice_of(e->plugin)) : NULL;
+    const struct package nobody = {.plugin = {.name = "console"}, .library = rt->registry->library};
+    if (e->plugin && !p)
+        return err_rule(err, ERR_NOTFOUND, "plugin.absent", "plugin",
+                        "there is no plugin %s; plugin.list shows what there is", e->plugin);
+    const struct package *whose = p ? p : &nobody;
+    const struct sandbox_options options = {.plugin = whose->plugin.name,
+                                            .soft_bytes = rt->limits.soft_bytes,
+                                            .find = package_find,
+                                            .push_module = p ? kit_push : NULL,
+                                            .arg = (void *)(uintptr_t)whose};
+    struct state state = {.sb = sandbox_new(&options)};
+    struct call inner = *call;
+    struct frame frame;
+    struct job job = {.eval = e, .state = &state, .call = &inner};
+    inner.outer = call;
+    inner.depth = call->depth + 1;
+    begin(&inner, &frame, NULL, whose->plugin.name, call->command, 0);
+    int rv = run_script(rt, &job, &frame, run_eval, &e->values, err);
+    drop_state(&state);
+    return rv == ERR_INTERNAL ? own_fault(e, whose->plugin.name, err) : rv;
 }
