@@ -46,8 +46,11 @@ static const struct verb verbs[] = {
      "Drops the tables of a plugin that was removed, and all that is in them, and its settings. Only a backup brings them\n"
      "back.",
      "plugin.purge", true, true},
-    {"list", "", "Lists the plugins: what runs, what does not and why. `show` tells more of one.", "plugin.list", false,
-     false},
+    {"list", "",
+     "Lists the plugins: what runs, what does not and why, and what each has cost since this server took it up: calls,\n"
+     "errors (faults of its code, and stops by a limit), time inside its code, and the most memory one of its states held.\n"
+     "`show` tells more of one.",
+     "plugin.list", false, false},
     {"show", " NAME",
      "Shows one plugin: where it came from, what it may do, what it requires and who requires it, its commands, and what\n"
      "it has cost since this server took it up: calls; refused: by the plugin itself; faults: errors of its code;\n"

@@ -112,8 +112,11 @@ int link_open(struct plugin_link *link, struct err *err)
     rv = open_own(link, &own);
     if (rv == 0 && link->look_only)
         fputs("no server answers; this is what the next start would run:\n", stderr);
-    if (rv == ERR_BUSY)
-        return ERR_IO; /* a server has the folder, but listens elsewhere: what the client said is what helps */
+    if (rv == ERR_BUSY) {
+        const struct err tried = *err;
+        return err_set(err, ERR_IO, "%.300s; a server runs on this folder, but listens elsewhere: name its --port",
+                       tried.text);
+    }
     if (rv != 0 && err)
         *err = own;
     return rv;

@@ -19,10 +19,10 @@ static void add(struct table *t, const char *text)
     table_add(t, slice_of(text), false);
 }
 
-static void add_number(struct table *t, const json_t *map, const char *key)
+static void add_number(struct table *t, const json_t *map, const char *key, int unit)
 {
     char text[24];
-    snprintf(text, sizeof(text), "%lld", (long long)json_integer_value(json_object_get(map, key)));
+    snprintf(text, sizeof(text), "%lld", (long long)json_integer_value(json_object_get(map, key)) / unit);
     table_add(t, slice_of(text), true);
 }
 
@@ -48,7 +48,8 @@ static const char *from(const json_t *p)
 
 int tell_list(struct plugin_link *link, struct err *err)
 {
-    static const char *const head[] = {"name", "version", "state", "from", "runs as", "commands", "requires", "why"};
+    static const char *const head[] = {"name",   "version", "state",    "from",     "runs as", "calls",
+                                       "errors", "time ms", "peak KiB", "requires", "why"};
     const struct slice word = SLICE("plugin.list");
     struct table t = {.columns = sizeof(head) / sizeof(*head)};
     json_t *list, *p, *other;
@@ -66,7 +67,10 @@ int tell_list(struct plugin_link *link, struct err *err)
         add(&t, text_of(p, "state"));
         add(&t, from(p));
         add(&t, text_of(p, "trust"));
-        add_number(&t, p, "commands");
+        add_number(&t, p, "calls", 1);
+        add_number(&t, p, "errors", 1);
+        add_number(&t, p, "run_us", 1000);
+        add_number(&t, p, "memory_peak", 1024);
         add(&t, requires.len ? buf_cstr(&requires) : "");
         add(&t, text_of(p, "why"));
         buf_close(&requires);
@@ -105,7 +109,7 @@ static void add_generation(struct table *t, const json_t *g)
     cell_instant(json_integer_value(json_object_get(g, "at")), &at);
     buf_fmt(&reason, "%s%s%s", text_of(g, "reason"), text_of(g, "why")[0] ? ": " : "", text_of(g, "why"));
     put_plugins(g, &plugins);
-    add_number(t, g, "generation");
+    add_number(t, g, "generation", 1);
     add(t, json_is_true(json_object_get(g, "running")) ? "runs" : "");
     add(t, text_of(g, "state"));
     table_add(t, buf_view(&at), false);

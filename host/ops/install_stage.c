@@ -163,6 +163,8 @@ static void describe(struct building *b)
         buf_fmt(&reason, " from %lld: %s", (long long)w->failed, w->why);
     else if (w->kind == STAGE_ROLLBACK && !w->name)
         buf_fmt(&reason, " to %lld", (long long)(w->to ? w->to : b->base.previous));
+    else if (w->kind == STAGE_ROLLBACK && w->to)
+        buf_fmt(&reason, " to its version in %lld", (long long)w->to);
     if (w->kind != STAGE_BACK) /* nobody wants to go back to the one that was given up */
         b->next.previous = b->base.number;
     set_text(&b->next.user, w->user);

@@ -75,6 +75,17 @@ static int read_set(const struct call *call, struct set *own, const struct set *
 
 /* -- plugin.list -- */
 
+static int64_t get(_Atomic int64_t *n)
+{
+    return atomic_load_explicit(n, memory_order_relaxed);
+}
+
+/* What its code did wrong; what it refused is not counted. */
+static int64_t errors_of(struct plugin_counters *n)
+{
+    return get(&n->faults) + get(&n->killed_time) + get(&n->killed_memory) + get(&n->crashes);
+}
+
 /* `known` is NULL on a host that was not started from a record, `p` for a plugin that is off. */
 static void write_line(const struct call *call, const struct set_plugin *known, const struct plugin *p,
                        struct reply *reply)
@@ -90,6 +101,10 @@ static void write_line(const struct call *call, const struct set_plugin *known, 
     write_requires(reply, p);
     reply_key_int(reply, "commands", p ? p->commands : 0);
     reply_key_int(reply, "figures", p ? p->figures : 0);
+    reply_key_int(reply, "calls", p ? get(&p->counters->calls) : 0);
+    reply_key_int(reply, "errors", p ? errors_of(p->counters) : 0);
+    reply_key_int(reply, "run_us", p ? get(&p->counters->run_us) : 0);
+    reply_key_int(reply, "memory_peak", p ? get(&p->counters->memory_peak) : 0);
     write_hash(reply, p);
     reply_key_cstr(reply, "summary", p ? summary_of(call, p) : NULL);
     reply_close(reply);
@@ -146,11 +161,6 @@ static void write_commands(struct reply *reply, const struct registry *r, const 
         if (strcmp(figures[i]->plugin, name) == 0)
             reply_cstr(reply, figures[i]->name);
     reply_close(reply);
-}
-
-static int64_t get(_Atomic int64_t *n)
-{
-    return atomic_load_explicit(n, memory_order_relaxed);
 }
 
 static void write_counters(struct reply *reply, struct plugin_counters *n)

@@ -115,7 +115,7 @@ static int setting_set(struct call *call, const struct value *args, struct reply
 const struct native_command plugin_commands[] = {
     {"plugin.list", MODE_READ, "",
      "[{name:text, version:text, state:text, why:text, origin:text, trust:text, signer:text, requires:[text],"
-     " commands:int, figures:int, sha256:text, summary:text}]",
+     " commands:int, figures:int, calls:int, errors:int, run_us:int, memory_peak:int, sha256:text, summary:text}]",
      "List the plugins.", "列出插件。", install_list},
     {"plugin.show", MODE_READ, "name:text(1..60)",
      "{name:text, version:text, state:text, why:text, origin:text, folder:text, trust:text, signer:text,"

@@ -61,6 +61,9 @@ said '"required_by":\["left","right"\]'
 said '"calls":2'
 do_ plugin list --json
 said '"name":"right","version":"1.1.0","state":"on"'
+said '"name":"base",[^}]*"calls":2,"errors":0,"run_us":[0-9]*,"memory_peak":[1-9]'
+do_ plugin list
+said '^base .*house .* 2 .* 0 '
 
 # -- a lock file: another server becomes the same, and says so when it is --
 cp "$data/plugins.lock" "$dir/lock"
