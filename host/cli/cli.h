@@ -10,6 +10,7 @@ int cli_init(int argc, char **argv);
 int cli_serve(int argc, char **argv);
 int cli_call(int argc, char **argv);
 int cli_shell(int argc, char **argv);
+int cli_console(int argc, char **argv);
 int cli_play(int argc, char **argv);
 int cli_plugin(int argc, char **argv);
 int cli_doctor(int argc, char **argv);

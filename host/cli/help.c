@@ -11,6 +11,7 @@ const struct cli_command cli_commands[] = {
     {"serve", "run the server", cli_serve},
     {"call", "send one command and print its reply", cli_call},
     {"shell", "type commands, with history and completion", cli_shell},
+    {"console", "run Lua on the server, and see what it would change", cli_console},
     {"play", "run a Lua script that sends commands", cli_play},
     {"plugin", "make, check, sign and install plugins; `muster plugin` lists how", cli_plugin},
     {"doctor", "say what is wrong in a data folder, and what to do", cli_doctor},

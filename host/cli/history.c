@@ -32,14 +32,14 @@ static void make_folders(char *file)
     }
 }
 
-static char *find_path(void)
+static char *find_path(const char *name)
 {
     const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
     struct buf b = {0};
     if (state != NULL && state[0] == '/')
-        buf_fmt(&b, "%s/muster/history", state);
+        buf_fmt(&b, "%s/muster/%s", state, name);
     else if (home != NULL && home[0] == '/')
-        buf_fmt(&b, "%s/.local/state/muster/history", home);
+        buf_fmt(&b, "%s/.local/state/muster/%s", home, name);
     else
         return NULL;
     char *found = mem_dup(buf_cstr(&b));
@@ -47,10 +47,10 @@ static char *find_path(void)
     return found;
 }
 
-void history_open(void)
+void history_open(const char *name)
 {
     stifle_history(HISTORY_LINES);
-    if ((path = find_path()) == NULL)
+    if ((path = find_path(name)) == NULL)
         return;
     make_folders(path);
     history_truncate_file(path, HISTORY_LINES);

@@ -206,7 +206,7 @@ static void talk(void)
     rl_attempted_completion_function = complete;
     rl_completer_word_break_characters = word_ends;
     using_history();
-    history_open();
+    history_open("history");
     bool go_on = true;
     while (go_on) {
         char *line = readline("muster> ");
