@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* From a wish to an offer:
  *
@@ -95,6 +96,25 @@ static int shelve(struct building *b, struct err *err)
     return rv;
 }
 
+/* Their code will run here for the first time. */
+static int set_mark(const struct building *b, struct err *err)
+{
+    struct buf names = {0};
+    for (int i = 0; i < b->nrows; i++)
+        buf_fmt(&names, "%s\n", b->rows[i].name);
+    int rv = b->nrows ? shelf_write(b->c->site->data_dir, STAGE_MARK, buf_view(&names), err) : 0;
+    buf_close(&names);
+    return rv;
+}
+
+static void clear_mark(const struct building *b)
+{
+    char path[SHELF_PATH_BYTES];
+    snprintf(path, sizeof(path), "%s/" STAGE_MARK, b->c->site->data_dir);
+    if (b->nrows)
+        unlink(path);
+}
+
 static void take_down(struct building *b)
 {
     for (int i = 0; i < b->nrows; i++) {
@@ -151,7 +171,8 @@ static void set_text(char **field, const char *text)
 
 static void describe(struct building *b)
 {
-    static const char *const verbs[] = {"install", "upgrade", "rollback", "enable", "disable", "remove", "reload", "back"};
+    static const char *const verbs[] = {"install", "upgrade", "rollback", "enable",
+                                        "disable", "remove",  "reload",   "back"};
     const struct stage_wish *w = b->wish;
     struct buf reason = {0};
     buf_text(&reason, verbs[w->kind]);
@@ -269,6 +290,8 @@ int stage_build(struct calls *c, const struct stage_wish *wish, const struct set
     if (rv == 0)
         rv = shelve(b, err);
     if (rv == 0)
+        rv = set_mark(b, err);
+    if (rv == 0)
         rv = compose(b, last, err);
     if (rv == 0)
         rv = check_versions(b, err);
@@ -276,6 +299,7 @@ int stage_build(struct calls *c, const struct stage_wish *wish, const struct set
         rv = work_out(b, err);
     if (rv == 0)
         rv = try_and_offer(b, err);
+    clear_mark(b);
     if (rv == 0)
         *out = registry_set(b->registry);
     else

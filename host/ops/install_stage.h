@@ -5,9 +5,22 @@
 #include "ops/install_plan.h"
 #include "work/calls.h"
 
-enum stage_kind { STAGE_INSTALL, STAGE_UPGRADE, STAGE_ROLLBACK, STAGE_ENABLE, STAGE_DISABLE, STAGE_REMOVE, STAGE_RELOAD, STAGE_BACK };
+enum stage_kind {
+    STAGE_INSTALL,
+    STAGE_UPGRADE,
+    STAGE_ROLLBACK,
+    STAGE_ENABLE,
+    STAGE_DISABLE,
+    STAGE_REMOVE,
+    STAGE_RELOAD,
+    STAGE_BACK
+};
 
 #define STAGE_PACKAGES_MAX 50
+
+/* A file in the data folder, there while packages are being tried out: their plugins' names, one a line. A start that finds
+ * it knows that the process ended in between, and that a note of quarantine from then speaks of the package. */
+#define STAGE_MARK "plugins/tmp/staging"
 
 struct stage_wish {
     enum stage_kind kind;

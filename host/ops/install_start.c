@@ -3,12 +3,14 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "plugin/live.h"
+#include "ops/install_stage.h"
 #include "plugin/shelf.h"
 #include "script/quarantine.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* The start looks at the record, the notes of quarantine and the files, in that order of trust: what an operator decided
@@ -41,13 +43,59 @@ static const struct quarantine_entry *note_of(const struct start *s, const char 
     return NULL;
 }
 
-static int read_notes(struct start *s, struct err *err)
+/* The names of the plugins that were being tried out when the process ended, since *since_ms; "" when none were. */
+static void read_mark(const struct start *s, struct buf *names, int64_t *since_ms)
+{
+    char path[SHELF_PATH_BYTES], line[100];
+    struct stat st;
+    snprintf(path, sizeof(path), "%s/" STAGE_MARK, s->site->data_dir);
+    FILE *f = fopen(path, "re");
+    if (!f)
+        return;
+    if (fstat(fileno(f), &st) == 0)
+        *since_ms = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
+    buf_text(names, "\n");
+    while (names->len < 10000 && fgets(line, sizeof(line), f))
+        buf_text(names, line);
+    fclose(f);
+}
+
+/* A note about a package that was being tried out says nothing of what is installed. */
+static void drop_notes_of_staged(struct start *s, const char *folder, bool clear)
+{
+    struct buf names = {0};
+    int64_t since_ms = 0;
+    int kept = 0;
+    read_mark(s, &names, &since_ms);
+    for (int i = 0; i < s->nnotes; i++) {
+        char line[80];
+        struct err ignored = {0};
+        snprintf(line, sizeof(line), "\n%s\n", s->notes[i].plugin);
+        if (!names.len || s->notes[i].at_ms < since_ms || !strstr(buf_cstr(&names), line)) {
+            s->notes[kept++] = s->notes[i];
+            continue;
+        }
+        if (!clear)
+            continue;
+        log_error("plugin",
+                  "a package of %s ended the server while it was tried out (%s in %s); what was installed runs on",
+                  s->notes[i].plugin, s->notes[i].reason, s->notes[i].command);
+        quarantine_clear(folder, s->notes[i].plugin, &ignored);
+    }
+    s->nnotes = kept;
+    buf_close(&names);
+}
+
+static int read_notes(struct start *s, bool clear, struct err *err)
 {
     char folder[SHELF_PATH_BYTES];
     if (!s->site->data_dir)
         return 0;
     snprintf(folder, sizeof(folder), "%s/quarantine", s->site->data_dir);
-    return quarantine_read(folder, &s->notes, &s->nnotes, err);
+    int rv = quarantine_read(folder, &s->notes, &s->nnotes, err);
+    if (rv == 0 && s->nnotes)
+        drop_notes_of_staged(s, folder, clear);
+    return rv;
 }
 
 /* -- what the operator and the notes say -- */
@@ -329,7 +377,7 @@ int install_start(const struct site *site, const char *db_path, bool do_record, 
     *out = NULL;
     int rv = store_open(&options, STORE_READER, &s.reader, err);
     if (rv == 0)
-        rv = read_notes(&s, err);
+        rv = read_notes(&s, do_record, err);
     if (rv == 0)
         rv = choose_base(&s, err);
     if (rv == 0)

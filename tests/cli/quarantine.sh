@@ -24,9 +24,9 @@ return { commands = {
 LUA
   pack flood "$1"
 }
-restarted() { # the server died, and the keeper's next one is ready
+restarted() { # restarted [COMMAND…]: the server dies of it, and the keeper's next one is ready
   was=$(grep -c 'muster: listening on' "$dir/log")
-  fails call flood.keys
+  if [ $# = 0 ]; then fails call flood.keys; else fails "$@"; fi
   tries=0
   until [ "$(grep -c 'muster: listening on' "$dir/log")" -gt "$was" ]; do
     tries=$((tries + 1))
@@ -87,6 +87,20 @@ do_ call plugin.generations limit=3
 said '1.0.2.*failed\|failed.*1.0.2'
 if doctor; then :; fi
 said '^note .*was given up'
+
+# -- while it is tried out: what is installed has done nothing and runs on --
+flood_of 1.0.3
+cat >>"$dir/src/flood/init.lua" <<'LUA'
+local keys, step = {}, (1 << 18) - 1
+for i = 1, 131074 do keys[i * step] = true end
+LUA
+sed -i 's/^return/local declared =/' "$dir/src/flood/init.lua"
+echo 'return declared' >>"$dir/src/flood/init.lua"
+pack flood 1.0.3
+restarted plugin upgrade "$dir/pool/flood-1.0.3.muster" --yes
+[ "$(call flood.version)" = 1.0.1 ] && [ "$(call upper.ping)" = 1.0.0 ] || fail "what is installed pays for a package: $(plugin list)"
+grep -q 'a package of flood ended the server while it was tried out' "$dir/log" || fail "that is not told"
+[ ! -e "$data/quarantine/flood" ] || fail "the note is still there"
 house_stop
 
 # -- safe mode --
