@@ -36,6 +36,12 @@ static bool tells(const struct change *ch, int i)
     return i == 0 || !ch->before || !ch->after || !same(&ch->before[i], &ch->after[i]);
 }
 
+/* What users prove themselves with is nobody's to see, be it a hash. */
+static bool is_secret(const struct change *ch, int i)
+{
+    return strncmp(ch->table, "muster_", 7) == 0 && strstr(ch->names[i], "hash");
+}
+
 static void write_side(struct reply *reply, const char *key, const struct change *ch, const struct value *values)
 {
     reply_key(reply, key);
@@ -47,7 +53,8 @@ static void write_side(struct reply *reply, const char *key, const struct change
     for (int i = 0; i < ch->columns; i++)
         if (tells(ch, i)) {
             reply_key(reply, ch->names[i]);
-            reply_value(reply, &values[i]);
+            is_secret(ch, i) && values[i].type != VALUE_NULL ? reply_cstr(reply, "(secret)")
+                                                             : reply_value(reply, &values[i]);
         }
     reply_close(reply);
 }
