@@ -107,6 +107,12 @@ const struct text words_plugins[] = {
     {"%s is unwell: %s answers that it is not ok", "插件 %s 状态不良：%s 的答复为不正常"},
     {"%s is unwell: %s says %s %s", "插件 %s 状态不良：%s 答复 %s %s"},
     {"%s was stopped by its limits or crashed %d times", "插件 %s 因超限被中止或崩溃 %d 次"},
+    /* being written, and the console */
+    {"plugin %s is installed here from a package; write it on a data folder of its own, or `muster plugin remove %s` first",
+     "插件 %s 在此由软件包安装；请为编写它另设数据目录，或先执行 muster plugin remove %s"},
+    {"nothing is being written on this server; `muster serve --dev DIR` starts one for that",
+     "本服务器不用于编写插件；可用 muster serve --dev 目录 启动"},
+    {"only an administrator uses the console", "只有管理员可以使用控制台"},
     /* migrations */
     {"migration %s of %s, line %d: %s", "插件的迁移 %s（%s）第 %d 行：%s"},
     {"migration %s of %s has changed since it was applied: restore its text and put the change into a new one",
