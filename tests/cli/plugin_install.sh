@@ -5,6 +5,8 @@ set -eu
 . "$(dirname "$0")/../support/install.sh"
 
 house_new
+source_of both 1.0.0 '{}'
+cp -r "$dir/src/both" "$dir/bundled"
 house_start
 do_() { "$@" >"$dir/out" 2>&1 || fail "$*: $(cat "$dir/out")"; }
 said() { grep -q "$1" "$dir/out" || fail "it does not say $1: $(cat "$dir/out")"; }
@@ -71,6 +73,20 @@ said 1
 do_ plugin install "$dir/pool/tally-1.0.0.muster" --yes --no-wait
 [ "$(call tally.add n=0)" = 0 ] || fail "purge left the rows"
 
+# -- a package hides what came with the program under its name, until it is removed --
+source_of both 1.1.0 '{}'
+pack both 1.1.0
+[ "$(call both.ping)" = 1.0.0 ] || fail "what came with the program"
+do_ plugin upgrade "$dir/pool/both-1.1.0.muster" --yes --no-wait
+[ "$(call both.ping)" = 1.1.0 ] || fail "the package does not hide it"
+do_ plugin remove both --yes --no-wait
+said 'came with the program, will run in place of 1.1.0'
+[ "$(call both.ping)" = 1.0.0 ] || fail "it is not back"
+fails plugin remove both --yes
+said plugin.bundled
+do_ plugin rollback --yes --no-wait
+[ "$(call both.ping)" = 1.1.0 ] || fail "the package is not back"
+
 # -- a file changed on the disk: verify says so, and the next start leaves it out, and what requires it --
 source_of upper 1.0.0 '{ base = ">=1 <2" }'
 source_of base 1.0.0 '{}'
@@ -88,6 +104,7 @@ plugin list >"$dir/out"
 said 'base.*off.*changed: .*init.lua'
 said 'upper.*off.*requires base'
 do_ plugin install "$dir/pool/base-1.0.0.muster" --yes --no-wait
+[ "$(call both.ping)" = 1.1.0 ] || fail "after a start it does not hide what came with the program"
 [ "$(call upper.ping)" = 1.0.0 ] || fail "installing it again does not mend it"
 house_stop
 
