@@ -1,9 +1,9 @@
 #include "cli/cli.h"
 #include "cli/plugin.h"
 #include "cli/plugin_link.h"
+#include "cli/plugin_lock.h"
 #include "cli/plugin_resolve.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,15 +12,21 @@
  * and watch. What may run is the server's to judge; here it is only found. */
 
 static const char manual[] =
-    "Usage: muster plugin %s FILE… [--from DIR] [--locked FILE] [--yes] [--no-wait] [CONNECTION]\n\n"
+    "Usage: muster plugin %s FILE… [--from DIR] [--yes] [--no-wait] [CONNECTION]\n"
+    "       muster plugin %s --locked FILE [FILE…] [--from DIR] [--yes] [--no-wait] [CONNECTION]\n\n"
     "Sends packages (NAME-VERSION.muster) to the server of the data folder, which checks their signatures, tries them\n"
     "out on a copy of its database, and tells what would change. With your consent it changes over while it runs, and\n"
     "goes back by itself if the new plugins are unwell in their first seconds. Does no server serve the folder, the same\n"
-    "is done on the folder itself.\n\n"
+    "is done on the folder itself. Use install for a plugin that is not there, upgrade for a newer version of one that is;\n"
+    "what either requires comes along as needed.\n\n"
     "  --from DIR            take what is required and not installed from the packages in this folder\n"
     "  --locked FILE         install exactly what this plugins.lock names, found among FILE… and --from\n"
     "  --yes                 do not ask; agrees to everything the plan shows as NEW\n"
-    "  --no-wait             do not wait until the new set has proved itself\n\n" CONNECT_MANUAL "\n" LINK_MANUAL;
+    "  --no-wait             do not wait until the new set has proved itself\n\n" CONNECT_MANUAL "\n" LINK_MANUAL
+    "\nRefusals name a rule: package.… (signature, hash, form), plugin.… (versions, dependencies, health), sql.… and\n"
+    "migration.… (what its migrations may do), limit.… (its code). Then nothing has changed.\n"
+    "Exit status: 0 done, 2 wrong use, 3 not found, 4 refused by a rule or unwell, 5 not permitted, 6 not signed in,\n"
+    "7 busy, 9 no connection or a file cannot be read.\n";
 
 struct install {
     const char *verb; /* "install" or "upgrade" */
@@ -67,7 +73,7 @@ static int parse(struct install *in, int argc, char **argv, struct err *err)
             in->no_wait = true;
             break;
         case 'h':
-            printf(manual, in->verb);
+            printf(manual, in->verb, in->verb);
             return 0;
         case ':':
             return cli_misuse(name, "%s needs a value", argv[optind - 1]);
@@ -105,94 +111,6 @@ static int add_running(struct install *in, struct err *err)
     return rv;
 }
 
-static struct offer *find_hash(struct offers *o, const char *hash)
-{
-    for (int i = 0; i < o->count; i++)
-        if (o->list[i].path && strcmp(o->list[i].hash, hash) == 0)
-            return &o->list[i];
-    return NULL;
-}
-
-/* What came with the program there must have come with it here, too. */
-static int check_bundled(const struct install *in, const char *name, const char *version, const char *hash,
-                         struct err *err)
-{
-    size_t i;
-    json_t *p;
-    json_array_foreach(in->running, i, p)
-    {
-        if (strcmp(text_of(p, "name"), name) == 0 && strcmp(text_of(p, "origin"), "bundled") == 0 &&
-            strcmp(text_of(p, "sha256"), hash) == 0)
-            return 0;
-    }
-    return err_rule(
-        err, ERR_CONFLICT, "lock.bundled", NULL,
-        "%s says that %s %s came with the program, with sha256 %.12s…; with this program came another, or it "
-        "does not run: use the same release of it",
-        in->locked, name, version, hash);
-}
-
-/* Lines "name version sha256 signer". */
-static int take_lock_line(struct install *in, char *line, struct err *err)
-{
-    char *rest = line, *name = strtok_r(rest, " \n", &rest), *version = strtok_r(rest, " \n", &rest),
-         *hash = strtok_r(rest, " \n", &rest), *signer = strtok_r(rest, " \n", &rest);
-    if (!name || name[0] == '#')
-        return 0;
-    if (!version || !hash || !signer)
-        return err_rule(err, ERR_ARG, "lock.form", NULL, "%s: lines are: name version sha256 signer", in->locked);
-    if (strcmp(signer, "(bundled)") == 0)
-        return check_bundled(in, name, version, hash, err);
-    struct offer *offer = find_hash(&in->offers, hash);
-    if (!offer)
-        return err_rule(err, ERR_NOTFOUND, "lock.missing", NULL,
-                        "%s names %s %s with sha256 %.12s…, of which there is no package here", in->locked, name,
-                        version, hash);
-    if (strcmp(offer->name, name) != 0 || strcmp(offer->version, version) != 0)
-        return err_rule(err, ERR_CONFLICT, "lock.form", NULL, "%s calls %s %s what its package calls %s %s", in->locked,
-                        name, version, offer->name, offer->version);
-    offer->chosen = true;
-    return 0;
-}
-
-static bool is_chosen(const struct offers *o, const char *name)
-{
-    for (int i = 0; i < o->count; i++)
-        if (o->list[i].chosen && strcmp(o->list[i].name, name) == 0)
-            return true;
-    return false;
-}
-
-/* The file says what shall run; what runs besides is for people to judge. */
-static void tell_others(const struct install *in)
-{
-    size_t i;
-    json_t *p;
-    json_array_foreach(in->running, i, p)
-    {
-        if (strcmp(text_of(p, "origin"), "package") == 0 && !is_chosen(&in->offers, text_of(p, "name")))
-            fprintf(stderr, "%s %s is installed here, too; %s does not name it\n", text_of(p, "name"),
-                    text_of(p, "version"), in->locked);
-    }
-}
-
-static int take_lock(struct install *in, struct err *err)
-{
-    char line[512];
-    FILE *f = fopen(in->locked, "re");
-    if (!f)
-        return err_rule(err, ERR_NOTFOUND, "lock.file", NULL, "%s: %s", in->locked, strerror(errno));
-    int rv = 0;
-    for (int i = 0; i < in->offers.count; i++)
-        in->offers.list[i].chosen = false;
-    while (rv == 0 && fgets(line, sizeof(line), f))
-        rv = take_lock_line(in, line, err);
-    fclose(f);
-    if (rv == 0)
-        tell_others(in);
-    return rv;
-}
-
 static int find_all(struct install *in, char **files, int count, struct err *err)
 {
     int rv = 0;
@@ -205,7 +123,7 @@ static int find_all(struct install *in, char **files, int count, struct err *err
     if (rv != 0)
         return rv;
     if (in->locked)
-        return take_lock(in, err);
+        return lock_choose(&in->offers, in->running, in->locked, err);
     /* Without a folder to choose from, the server explains what is missing. */
     return in->from ? offers_resolve(&in->offers, err) : 0;
 }
