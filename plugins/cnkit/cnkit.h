@@ -70,6 +70,16 @@ int cnkit_encode(const struct muster_host *host, struct muster_call *call, struc
 CNKIT_COMMAND(csv_parse);
 CNKIT_COMMAND(csv_format);
 
+/* -- svg_bar.c, svg_line.c, svg_map.c, xlsx_write.c, xlsx_parse.c -- */
+
+CNKIT_COMMAND(svg_bar);
+CNKIT_COMMAND(svg_line);
+CNKIT_COMMAND(svg_areamap);
+CNKIT_COMMAND(xlsx_write);
+CNKIT_COMMAND(xlsx_parse);
+
+/* -- csv.c -- */
+
 /* What a spreadsheet would take for a formula: its first character, and what follows is no plain number. */
 bool cnkit_is_formula(struct muster_text cell);
 

@@ -1,5 +1,6 @@
 # pkg-config names of what this plugin's C files are linked with.
-set(PLUGIN_PACKAGES icu-uc jansson)
+set(PLUGIN_PACKAGES icu-uc jansson xlsxwriter libzip expat)
+target_link_libraries(plugin_cnkit PRIVATE m)
 
 # The readings' first letters, from ICU's data, as a table.
 pkg_check_modules(CNKIT_TABLES REQUIRED IMPORTED_TARGET icu-uc icu-i18n)

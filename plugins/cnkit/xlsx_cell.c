@@ -1,0 +1,48 @@
+#include "xlsx.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Days since 1970-01-01 as a civil date. Source: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms". */
+static void civil(long days, char out[40])
+{
+    const long z = days + 719468, era = (z >= 0 ? z : z - 146096) / 146097, doe = z - era * 146097;
+    const long yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365,
+               doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    const long mp = (5 * doy + 2) / 153, day = doy - (153 * mp + 2) / 5 + 1, month = mp < 10 ? mp + 3 : mp - 9;
+    snprintf(out, 40, "%04d-%02d-%02d", (int)(yoe + era * 400 + (month <= 2)), (int)month, (int)day);
+}
+
+/* A spreadsheet counts days from 1899-12-30 (before March 1900 from a day later, for it believes in 1900-02-29), or from
+ * 1904-01-01; parts of a day are the time. */
+static bool put_date(const struct xlsx *x, double serial, char out[64])
+{
+    char date[40] = "";
+    if (!(serial >= 0 && serial < 2958466))
+        return false;
+    long day = (long)floor(serial), second = lround((serial - floor(serial)) * 86400);
+    if (second == 86400) {
+        second = 0;
+        day++;
+    }
+    if (!x->from_1904 && day == 60)
+        return false;
+    civil(day + (x->from_1904 ? -24107 : day < 60 ? -25568 : -25569), date);
+    if (second == 0)
+        snprintf(out, 64, "%s", date);
+    else
+        snprintf(out, 64, "%s%s%02ld:%02ld:%02ld", day ? date : "", day ? "T" : "", second / 3600, second / 60 % 60,
+                 second % 60);
+    return true;
+}
+
+void xlsx_number(const struct xlsx *x, const char *value, size_t style, char out[64])
+{
+    char *end;
+    const double number = strtod(value, &end);
+    if (end == value || *end || !isfinite(number))
+        snprintf(out, 64, "%.63s", value);
+    else if (style >= x->ndates || !x->dates[style] || !put_date(x, number, out))
+        snprintf(out, 64, "%.15g", number);
+}

@@ -1,0 +1,83 @@
+--- Pictures are SVG whatever the rows hold, the same for the same rows, and say what they were given.
+local admin = muster.connect { name = "pictures" }
+
+local function draw(kind, rows, options)
+  return admin:call("cnkit.svg." .. kind, { rows = muster.json.encode(rows), lang = "en",
+    options = options and muster.json.encode(options) or nil })
+end
+
+local function count(text, words)
+  local n, at = 0, 1
+  while true do
+    at = text:find(words, at, true)
+    if not at then return n end
+    n, at = n + 1, at + 1
+  end
+end
+
+--- One element around all, every tag closed, no bare & or <, nothing that runs or loads.
+local function well_formed(svg)
+  local open, depth = {}, 0
+  local bare = svg:gsub("<[^<>]*>", ""):gsub("&%a+;", "")
+  assert(not bare:find("[<>&]"), "a bare sign: " .. bare:sub(1, 200))
+  for close, name, rest in svg:gmatch("<(/?)([%a]+)([^<>]*)>") do
+    if close == "/" then
+      assert(table.remove(open) == name, "</" .. name .. "> closes another element")
+    elseif rest:sub(-1) ~= "/" then
+      assert(#open > 0 or depth == 0, "two roots")
+      open[#open + 1], depth = name, depth + 1
+    end
+    assert(name ~= "script" and name ~= "image" and name ~= "a", name)
+  end
+  assert(#open == 0, "not closed: " .. table.concat(open, " "))
+end
+
+local bars = { { label = "霍城县", value = 6965000 }, { label = "<script>&\"'", value = -30000 },
+  { label = "没有数", value = muster.null }, { label = ("很长的名称"):rep(20), value = 0 } }
+local bar = draw("bar", bars, { title = "捐款 <元> & 合计", unit = "fen", width = 400 })
+well_formed(bar)
+assert(bar == draw("bar", bars, { title = "捐款 <元> & 合计", unit = "fen", width = 400 }), "the same rows, the same bytes")
+assert(bar:find("69,650.00", 1, true) and bar:find("-300.00", 1, true), "values in the unit")
+assert(bar:find("捐款 &lt;元&gt; &amp; 合计", 1, true) and bar:find("…", 1, true), "title and a cut label")
+assert(count(bar, "fill=\"#0072b2\"") == 2 and count(bar, "fill=\"#d55e00\"") == 1, "one bar each, but for the missing one")
+well_formed(draw("bar", {}))
+well_formed(draw("bar", { { label = "a", value = 1000000000000000 }, { label = "b", value = -1000000000000000 } }))
+
+local points = {}
+for day = 1, 29 do
+  for _, s in ipairs { "一组", "二组" } do
+    points[#points + 1] = { label = ("2020-02-%02d"):format(day), series = s, value = day ~= 12 and day * 100 or muster.null }
+  end
+end
+local line = draw("line", points, { title = "检查", unit = "bp" })
+well_formed(line)
+assert(count(line, "<circle") == 2 * 28 and count(line, "<path") == 2, "a dot for each value, a path for each series")
+assert(select(2, line:gsub("M%d", "")) == 4, "each line has one gap")
+assert(line:find("一组", 1, true) and line:find("20 %", 1, true), "series and unit")
+well_formed(draw("line", {}))
+well_formed(draw("line", { { label = "only", value = 0 } }))
+
+local places = { { label = "甲", state = "ok", lat = 44010000, lon = 80900000, note = "负责人" }, { label = "乙", state = "bad" },
+  { label = "丙 & <丁>", state = "off", lat = 44010000, lon = 80900000 } }
+local map = draw("areamap", places, { title = "一片区" })
+well_formed(map)
+assert(map:find("正常 1", 1, true) and map:find("超期 1", 1, true) and map:find("未检查 0", 1, true), "the legend counts")
+assert(map:find("负责人", 1, true) and map:find("丙 &amp; &lt;丁&gt;", 1, true), "the list")
+local crowd = {}
+for i = 1, 300 do crowd[i] = { label = "点" .. i, state = "warn", lat = 0, lon = 0 } end
+well_formed(draw("areamap", crowd))
+assert(admin:call("cnkit.svg.areamap", { rows = "[]", legend = "en" }):find("in order 0", 1, true), "an English legend")
+
+local function refused(words, kind, rows, options)
+  local _, err = admin:try("cnkit.svg." .. kind, { rows = rows, options = options, lang = "en" })
+  assert(err and err.rule == "cnkit.picture" and err.text:find(words, 1, true), kind .. ": " .. tostring(err))
+end
+refused("row 1: a row is a map", "bar", "[1]")
+refused("row 2: it has a key", "bar", '[{"label":"a"},{"label":"a","vaule":1}]')
+refused("row 1: value is a whole number", "bar", '[{"label":"a","value":"1"}]')
+refused("row 1: numbers lie", "line", '[{"label":"a","value":1000000000000001}]')
+refused("row 2: this series has a value", "line", '[{"label":"a","value":1},{"label":"a","value":2}]')
+refused("row 1: state is", "areamap", '[{"label":"a","state":"green"}]')
+refused("row 1: lat and lon", "areamap", '[{"label":"a","lat":1}]')
+refused("options is a map", "bar", "[]", '{"widht":3}')
+refused("at most 500", "bar", "{}")
