@@ -138,12 +138,15 @@ static int parse(struct change *c, int argc, char **argv, struct err *err)
     return c->verb->named && optind == argc ? cli_misuse(c->full, "which plugin?") : -1;
 }
 
-static int confirm(const struct change *c, const char *name, struct err *err)
+/* What would be lost is shown first. */
+static int confirm(struct change *c, const char *named, struct err *err)
 {
+    const struct slice words[] = {SLICE("plugin.tables"), slice_of(named)};
     char answer[16] = "";
-    if (c->yes)
-        return 0;
-    printf("%s\n%s %s: go on? [y/N] ", c->verb->about, c->verb->name, name);
+    int rv = link_print(&c->link, words, 2, false, err);
+    if (rv != 0 || c->yes)
+        return rv;
+    printf("drop them? [y/N] ");
     fflush(stdout);
     if (fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y'))
         return 0;
@@ -175,10 +178,10 @@ static int run(struct change *c, const char *name, struct err *err)
 {
     char named[80];
     snprintf(named, sizeof(named), "name=%s", name ? name : "");
-    int rv = c->verb->writes ? confirm(c, name, err) : 0;
     c->link.look_only = c->verb->command && !c->verb->writes;
-    if (rv == 0)
-        rv = link_open(&c->link, err);
+    int rv = link_open(&c->link, err);
+    if (rv == 0 && c->verb->writes)
+        rv = confirm(c, named, err);
     if (rv == 0 && !c->verb->command)
         return stage(c, name, err);
     const struct slice words[] = {slice_of(c->verb->command), slice_of(named)};

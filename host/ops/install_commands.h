@@ -18,6 +18,7 @@ int install_list(struct call *call, const struct value *args, struct reply *repl
 int install_show(struct call *call, const struct value *args, struct reply *reply, struct err *err);
 int install_generations(struct call *call, const struct value *args, struct reply *reply, struct err *err);
 int install_verify_all(struct call *call, const struct value *args, struct reply *reply, struct err *err);
+int install_tables(struct call *call, const struct value *args, struct reply *reply, struct err *err);
 int install_purge(struct call *call, const struct value *args, struct reply *reply, struct err *err);
 int install_keys(struct call *call, const struct value *args, struct reply *reply, struct err *err);
 int install_rehearse(struct call *call, const struct value *args, struct reply *reply, struct err *err);

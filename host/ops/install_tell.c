@@ -347,6 +347,39 @@ int install_verify_all(struct call *call, const struct value *args, struct reply
                           (int)args[0].s.len, args[0].s.data);
 }
 
+static int write_table(struct call *call, const char *table, struct reply *reply, struct err *err)
+{
+    struct buf sql = {0}, keep = {0};
+    struct value rows = {0};
+    buf_fmt(&sql, "SELECT count(*) FROM \"%s\"", table);
+    int rv = store_value(call->store, NULL, buf_view(&sql), NULL, 0, &rows, &keep, err);
+    reply_map_open(reply);
+    reply_key_cstr(reply, "table", table);
+    reply_key_int(reply, "rows", rows.i);
+    reply_close(reply);
+    buf_close(&sql);
+    buf_close(&keep);
+    return rv < 0 ? rv : 0;
+}
+
+int install_tables(struct call *call, const struct value *args, struct reply *reply, struct err *err)
+{
+    struct buf names = {0};
+    char name[64];
+    snprintf(name, sizeof(name), "%.*s", (int)args[0].s.len, args[0].s.data);
+    int rv = install_guard(call, err);
+    if (rv == 0)
+        rv = migrate_tables(call->store, name, &names, err);
+    if (rv > 0)
+        rv = 0;
+    reply_array_open(reply);
+    for (size_t at = 0; rv == 0 && at < names.len; at += strlen(names.data + at) + 1)
+        rv = write_table(call, names.data + at, reply, err);
+    reply_close(reply);
+    buf_close(&names);
+    return rv;
+}
+
 int install_purge(struct call *call, const struct value *args, struct reply *reply, struct err *err)
 {
     const struct set *set = registry_set(calls_of(call)->registry);

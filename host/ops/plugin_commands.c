@@ -148,6 +148,8 @@ const struct native_command plugin_commands[] = {
      install_settle},
     {"plugin.verify", MODE_SLOW, "name:text(1..60)?", "[{name:text, version:text, ok:bool, why:text}]",
      "Compare the plugins' files with what was installed.", "核对插件文件与安装时是否一致。", install_verify_all},
+    {"plugin.tables", MODE_READ, "name:text(1..60)", "[{table:text, rows:int}]",
+     "List a plugin's tables, of one that was removed, too.", "列出一个插件的数据表，已卸载的也可以。", install_tables},
     {"plugin.purge", MODE_WRITE, "name:text(1..60)", "{tables:int}",
      "Drop the tables of a plugin that is not installed any more.", "删除已卸载插件的数据表。", install_purge},
     {"plugin.keys", MODE_READ, "", "[{name:text, key_id:text, native:bool}]",

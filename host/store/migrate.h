@@ -35,6 +35,8 @@ int migrate_within(struct store *s, const char *owner, const struct migration *l
  * error. */
 int migrate_steps(struct store *s, const char *owner, const struct migration *list, int count, int *steps,
                   struct err *err);
+/* The names of the plugin's tables, each ended by a NUL, are appended. Returns how many, or an error. */
+int migrate_tables(struct store *s, const char *owner, struct buf *names, struct err *err);
 /* Inside an open command: drop every table of the plugin and forget its migrations. Returns how many tables went. */
 int migrate_purge(struct store *s, const char *owner, struct err *err);
 /* How many are not yet applied, with the same checks and no change. */

@@ -12,7 +12,7 @@
 
 #define TABLES_MAX 1000
 
-static int list_tables(struct store *s, const char *owner, struct buf *names, struct err *err)
+int migrate_tables(struct store *s, const char *owner, struct buf *names, struct err *err)
 {
     static const struct slice sql = SLICE("SELECT name FROM sqlite_schema WHERE type = 'table' "
                                           "AND substr(name, 1, length(?)) = ? ORDER BY name");
@@ -57,7 +57,7 @@ int migrate_purge(struct store *s, const char *owner, struct err *err)
     if (!owner[0] || strcmp(owner, "muster") == 0 || strcmp(owner, "sqlite") == 0) {
         return err_set(err, ERR_ARG, "\"%s\" is no plugin whose tables could be dropped", owner);
     }
-    int count = list_tables(s, owner, &names, err);
+    int count = migrate_tables(s, owner, &names, err);
     int rv = count < 0 ? count : store_run(s, "PRAGMA defer_foreign_keys=ON", NULL, 0, err);
     rv = rv == 0 ? run_each(s, "DELETE FROM", &names, err) : rv;
     rv = rv == 0 ? run_each(s, "DROP TABLE", &names, err) : rv;

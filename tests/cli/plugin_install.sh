@@ -68,8 +68,11 @@ do_ plugin remove tally --yes --no-wait
 do_ plugin install "$dir/pool/tally-1.0.0.muster" --yes --no-wait
 [ "$(call tally.add n=0)" = 106 ] || fail "remove took the rows"
 do_ plugin remove tally --yes --no-wait
+if plugin purge tally </dev/null >"$dir/out" 2>&1; then fail "purged, and nobody said so"; fi
+said plugin.unconfirmed
 do_ plugin purge tally --yes
-said 1
+said 'tally_row *[1-9]'
+said 'tables: 1'
 do_ plugin install "$dir/pool/tally-1.0.0.muster" --yes --no-wait
 [ "$(call tally.add n=0)" = 0 ] || fail "purge left the rows"
 
