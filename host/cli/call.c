@@ -1,6 +1,7 @@
 #include "cli/cell.h"
 #include "cli/cli.h"
 #include "cli/connect.h"
+#include "cli/console.h"
 #include "cli/docs.h"
 #include "cli/table.h"
 #include "wire/render.h"
@@ -14,6 +15,7 @@ static const char manual[] =
     "before the first named one, values in the declared order. An argument that begins with - comes after --.\n\n"
     "  muster call echo.say hello\n"
     "  muster call fund.give fund=DUES donor=M001 amount_fen=500000\n\n" CELL_MANUAL "\n"
+    "  --dry-run             for administrators: undo it, and show the rows that it would change\n"
     "  --json                print the reply as JSON\n"
     "  --resp2               speak RESP2; the reply is shown as it comes\n" CONNECT_MANUAL
     "\nExit status: 0 done, 2 wrong argument or command, 3 not found, 4 refused by a rule or state, 5 not permitted,\n"
@@ -21,7 +23,7 @@ static const char manual[] =
 
 struct call {
     struct connect connect;
-    bool json;
+    bool json, dry_run;
     int proto;
 };
 
@@ -31,6 +33,7 @@ static int parse(struct call *call, int argc, char **argv, struct err *err)
     static const struct option options[] = {
         CONNECT_LONG_OPTIONS,
         {"json", no_argument, NULL, 'j'},
+        {"dry-run", no_argument, NULL, 'n'},
         {"resp2", no_argument, NULL, '2'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
@@ -46,6 +49,9 @@ static int parse(struct call *call, int argc, char **argv, struct err *err)
         switch (c) {
         case 'j':
             call->json = true;
+            break;
+        case 'n':
+            call->dry_run = true;
             break;
         case '2':
             call->proto = 2;
@@ -95,6 +101,21 @@ static int ask(struct client *client, const struct slice *words, int count, stru
     return rv == 0 && reader_error(*reply, err) ? err->code : rv;
 }
 
+static int try_out(const struct call *call, struct client **client, const struct slice *words, int count,
+                   struct err *err)
+{
+    const struct slice question[] = {SLICE("COMMAND"), SLICE("DOCS"), words[0]};
+    struct docs docs = {0};
+    struct slice reply;
+    int rv = client_call(*client, question, 3, &reply, err);
+    if (rv == 0)
+        rv = docs_parse(reply, &docs, err);
+    if (rv == 0)
+        rv = console_try(client, words, count, &docs, call->json, err);
+    docs_close(&docs);
+    return rv;
+}
+
 static int run(struct call *call, char **words, int count, struct err *err)
 {
     struct client_options options = connect_options(&call->connect);
@@ -108,11 +129,13 @@ static int run(struct call *call, char **words, int count, struct err *err)
     int rv = client_open(&options, &client, err);
     if (rv == 0)
         cell_use_hello(client_hello(client));
-    if (rv == 0 && (call->json || call->proto == 2))
+    if (rv == 0 && call->dry_run)
+        rv = try_out(call, &client, slices, count, err);
+    else if (rv == 0 && (call->json || call->proto == 2))
         rv = client_call(client, slices, count, &reply, err);
     else if (rv == 0)
         rv = ask(client, slices, count, &docs, &reply, err);
-    if (rv == 0)
+    if (rv == 0 && !call->dry_run)
         rv = print(call, reply, docs_returns(&docs, slices[0]), err);
     docs_close(&docs);
     client_close(client);

@@ -1,3 +1,5 @@
+#include "cli/console.h"
+
 #include "cli/cli.h"
 #include "cli/connect.h"
 #include "cli/history.h"
@@ -17,6 +19,8 @@
  * and when the answer is yes once more to keep them. From a pipe there is nobody to ask: --commit alone decides.
  *
  * libedit's functions have no argument for us, so the one console of the process is a static. */
+
+enum { OWN_MAX = 4 };
 
 #define LOCALS "local call, db, print = ...; " /* as the server has them */
 
@@ -39,9 +43,12 @@ struct console {
     struct client *client; /* NULL after the connection failed; the next piece connects again */
     char *plugin;          /* or NULL */
     bool commit, json, tty;
+    const char *hint; /* how to keep what was undone, for people */
     int status;
     lua_State *parser;
     struct buf piece, last;
+    struct slice own[OWN_MAX]; /* words that are lua.eval's own: at=…, lang=… */
+    int nown;
 };
 
 static struct console console;
@@ -85,7 +92,7 @@ static int send(const struct slice *words, int n, struct slice *reply, struct er
 static int evaluate(struct slice code, bool commit, json_t **out, struct err *err)
 {
     struct buf plugin = {0}, text = {0}, named = {0};
-    struct slice words[4] = {SLICE("lua.eval")}, reply;
+    struct slice words[4 + OWN_MAX] = {SLICE("lua.eval")}, reply;
     int n = 2, rv = reach(err);
     *out = NULL;
     buf_fmt(&named, "code=%.*s", (int)code.len, code.data);
@@ -96,6 +103,8 @@ static int evaluate(struct slice code, bool commit, json_t **out, struct err *er
     }
     if (commit)
         words[n++] = SLICE("commit=true");
+    for (int i = 0; i < console.nown; i++)
+        words[n++] = console.own[i];
     if (rv == 0)
         rv = send(words, n, &reply, err);
     if (rv == 0 && render_json(reply, &text) == 0)
@@ -151,11 +160,8 @@ static void print_rows(const json_t *reply, bool kept)
     if (more > 0)
         printf("… and %lld more\n", more);
     if (rows > 0)
-        printf("%lld row%s %s\n", rows, rows == 1 ? "" : "s",
-               kept             ? "changed, and kept"
-               : console.commit ? "would change"
-               : console.tty    ? "would change; nothing was kept (.commit does it)"
-                                : "would change; nothing was kept (--commit does it)");
+        printf("%lld row%s %s%s\n", rows, rows == 1 ? "" : "s", kept ? "changed, and kept" : "would change",
+               kept || console.commit ? "" : console.hint);
 }
 
 static void print_reply(const json_t *reply, bool kept)
@@ -316,6 +322,87 @@ static void read_lines(void)
     free(line);
 }
 
+/* -- for muster call -- */
+
+/* As a text of Lua, whatever its bytes are. */
+static void quote(struct buf *out, struct slice s)
+{
+    buf_byte(out, '"');
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.data[i];
+        if (c < ' ' || c == '"' || c == '\\' || c == 0x7F)
+            buf_fmt(out, "\\%03d", c);
+        else
+            buf_byte(out, (char)c);
+    }
+    buf_byte(out, '"');
+}
+
+/* The length of NAME in "NAME=VALUE", or 0. */
+static size_t name_length(struct slice word)
+{
+    size_t n = 0;
+    while (n < word.len && strchr("abcdefghijklmnopqrstuvwxyz0123456789_", word.data[n]))
+        n++;
+    return n < word.len && word.data[n] == '=' ? n : 0;
+}
+
+/* What belongs to the request, and not to the command in it. */
+static bool is_own(struct slice name)
+{
+    return slice_is(name, "at") || slice_is(name, "lang") || slice_is(name, "timeout_ms");
+}
+
+/* return call:invoke("NAME", { ["ARG"] = "VALUE", … }): texts are taken as words are. */
+static int write_call(struct buf *code, const struct slice *words, int count, const struct doc_command *doc,
+                      struct err *err)
+{
+    buf_text(code, "return call:invoke(");
+    quote(code, words[0]);
+    buf_text(code, ", {");
+    for (int i = 1; i < count; i++) {
+        struct slice name = {words[i].data, name_length(words[i])}, value = words[i];
+        if (is_own(name) && console.nown < OWN_MAX) {
+            console.own[console.nown++] = words[i];
+            continue;
+        }
+        if (name.len > 0)
+            value = (struct slice){words[i].data + name.len + 1, words[i].len - name.len - 1};
+        else if (doc && i <= doc->nargs)
+            name = slice_of(doc->args[i - 1].name);
+        else
+            return err_set(err, ERR_ARG, "%.*s: an argument too many, or one without a name", (int)value.len,
+                           value.data);
+        buf_text(code, " [");
+        quote(code, name);
+        buf_text(code, "] = ");
+        quote(code, value);
+        buf_byte(code, ',');
+    }
+    buf_text(code, " })");
+    return 0;
+}
+
+int console_try(struct client **client, const struct slice *words, int count, const struct docs *docs, bool json,
+                struct err *err)
+{
+    struct buf code = {0};
+    json_t *reply = NULL;
+    console.client = *client;
+    console.json = json;
+    console.hint = "; nothing was kept";
+    int rv = write_call(&code, words, count, docs_find(docs, words[0]), err);
+    if (rv == 0)
+        rv = evaluate(buf_view(&code), false, &reply, err);
+    if (rv == 0)
+        print_reply(reply, false);
+    *client = console.client;
+    console.client = NULL;
+    json_decref(reply);
+    buf_close(&code);
+    return rv;
+}
+
 /* -1: go on; otherwise the exit status. */
 static int parse(int argc, char **argv, struct err *err)
 {
@@ -360,6 +447,8 @@ static int parse(int argc, char **argv, struct err *err)
 static void work(const char *code)
 {
     console.tty = isatty(STDIN_FILENO);
+    console.hint =
+        console.tty && !code ? "; nothing was kept (.commit does it)" : "; nothing was kept (--commit does it)";
     if (code)
         run_piece(slice_of(code), console.commit);
     else if (console.tty)

@@ -59,6 +59,16 @@ expect "rows as JSON" 0 '"op":"delete"' console --json --plugin notes 'db:run("D
 expect "a failure keeps nothing" 2 'no such luck' console --commit --plugin notes 'db:run("DELETE FROM notes_note") error("no such luck")'
 expect "all is there" 0 '^1$' console --plugin notes 'db:value("SELECT count(*) FROM notes_note")'
 
+# muster call --dry-run is the same for one command.
+expect "a dry run" 0 '^+ notes_note .*"text":"a \\"word\\", 你好"' call --dry-run notes.add 'a "word", 你好'
+expect "says that nothing was kept" 0 '^1 row would change; nothing was kept$' call --dry-run notes.add text=x
+expect "shows the reply" 0 '^2$' call --dry-run notes.add text=x
+expect "keeps nothing" 0 '^1$' console --plugin notes 'db:value("SELECT count(*) FROM notes_note")'
+expect "checks arguments" 2 'no such argument' call --dry-run notes.add lang=en txt=x
+expect "at the time that is given" 0 '"at":1000000000000,' call --dry-run notes.add text=x at=1000000000000
+expect "is refused as the command is" 3 'notes.unknown' call --dry-run notes.delete 99
+expect "has nothing to count for a read" 0 '"text":"one"' call --dry-run notes.list
+
 # Refusals say where.
 expect "a fault and its trace" 2 'at console:2: in local .f.' console 'local t
 local function f() return t.x end
