@@ -175,11 +175,9 @@ int link_go(struct plugin_link *link, const json_t *plan, bool yes, bool wait, s
     if (rv == 0) {
         json_int_t number = json_integer_value(json_object_get(done, "generation"));
         json_int_t probation_ms = json_integer_value(json_object_get(done, "probation_ms"));
-        printf("generation %lld runs", (long long)number);
+        printf("generation %lld runs\n", (long long)number);
         if (probation_ms && link->client)
-            printf("; it is watched for %lld s, and given up by itself if it is unwell",
-                   (long long)probation_ms / 1000);
-        printf("\n");
+            printf("watched for %lld s, and given up by itself if it is unwell\n", (long long)probation_ms / 1000);
         fflush(stdout);
         if (wait && link->client)
             rv = watch(link, number, probation_ms, err);
