@@ -3,11 +3,8 @@
 #include "cli/cli.h"
 #include "cli/connect.h"
 #include "cli/history.h"
-#include "wire/reader.h"
-#include "wire/render.h"
 
 #include <editline/readline.h>
-#include <jansson.h>
 #include <lauxlib.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,19 +17,21 @@
  *
  * libedit's functions have no argument for us, so the one console of the process is a static. */
 
-enum { OWN_MAX = 4 };
-
 #define LOCALS "local call, db, print = ...; " /* as the server has them */
+
+#define DOTS                                                                                                            \
+    "  .commit           do the last piece again, and keep it\n"                                                        \
+    "  .plugin NAME      run as this plugin's code: with its tables, settings and modules; without NAME: as nobody's\n" \
+    "  .clear            forget what is typed and not yet whole\n"                                                      \
+    "  .help  .exit\n"
 
 static const char manual[] =
     "Usage: muster console [OPTIONS] [CODE]\n\n"
     "Runs Lua on the server, for administrators: what CODE says, or what is typed, or read from standard input. It runs as\n"
     "a plugin's code does, within its limits, and is undone at the end; its values, and the rows that it would change, are\n"
     "shown. Each run stands in the audit.\n\n"
-    "  call, db, print   what a command of a plugin has: call:invoke(\"notes.add\", { text = \"x\" }), db:rows(\"SELECT …\")\n"
-    "  .commit           do the last piece again, and keep it\n"
-    "  .plugin NAME      run as this plugin's code: with its tables, settings and modules; without NAME: as nobody's\n"
-    "  .help  .exit\n\n"
+    "  call, db, print   what a command of a plugin has: call:invoke(\"notes.add\", { text = \"x\" }), db:rows(\"SELECT …\")\n" DOTS
+    "\n"
     "A piece may have several lines: it is sent when it is whole. Nothing is remembered from one piece to the next.\n\n"
     "  --plugin NAME         begin as this plugin's code\n"
     "  --commit              keep what is changed; on a terminal the rows are shown and a yes is asked for\n"
@@ -43,12 +42,10 @@ struct console {
     struct client *client; /* NULL after the connection failed; the next piece connects again */
     char *plugin;          /* or NULL */
     bool commit, json, tty;
-    const char *hint; /* how to keep what was undone, for people */
+    const char *hint; /* how to keep what was undone */
     int status;
     lua_State *parser;
     struct buf piece, last;
-    struct slice own[OWN_MAX]; /* words that are lua.eval's own: at=…, lang=… */
-    int nown;
 };
 
 static struct console console;
@@ -64,8 +61,6 @@ static void fail(const struct err *err)
         fprintf(stderr, "  at %.*s\n", (int)strcspn(rest, ";"), rest);
 }
 
-/* -- asking the server -- */
-
 static int reach(struct err *err)
 {
     if (console.client)
@@ -73,111 +68,6 @@ static int reach(struct err *err)
     struct client_options options = connect_options(&console.connect);
     options.name = "muster-console";
     return client_open(&options, &console.client, err);
-}
-
-/* Whether a piece was run when the connection fails is not known: sending it again is the user's decision. */
-static int send(const struct slice *words, int n, struct slice *reply, struct err *err)
-{
-    int rv = client_queue(console.client, words, n, err);
-    if (rv == 0)
-        rv = client_read(console.client, reply, err);
-    if (rv != 0) {
-        client_close(console.client);
-        console.client = NULL;
-    }
-    return rv == 0 && reader_error(*reply, err) ? err->code : rv;
-}
-
-/* A lua.eval; its reply as a JSON value that the caller owns. */
-static int evaluate(struct slice code, bool commit, json_t **out, struct err *err)
-{
-    struct buf plugin = {0}, text = {0}, named = {0};
-    struct slice words[4 + OWN_MAX] = {SLICE("lua.eval")}, reply;
-    int n = 2, rv = reach(err);
-    *out = NULL;
-    buf_fmt(&named, "code=%.*s", (int)code.len, code.data);
-    words[1] = buf_view(&named);
-    if (console.plugin) {
-        buf_fmt(&plugin, "plugin=%s", console.plugin);
-        words[n++] = buf_view(&plugin);
-    }
-    if (commit)
-        words[n++] = SLICE("commit=true");
-    for (int i = 0; i < console.nown; i++)
-        words[n++] = console.own[i];
-    if (rv == 0)
-        rv = send(words, n, &reply, err);
-    if (rv == 0 && render_json(reply, &text) == 0)
-        *out = json_loadb(text.data, text.len, JSON_DECODE_ANY, NULL);
-    if (rv == 0 && !*out)
-        rv = err_set(err, ERR_PROTO, "the server's reply is none of lua.eval's");
-    buf_close(&plugin);
-    buf_close(&named);
-    buf_close(&text);
-    return rv;
-}
-
-/* -- showing -- */
-
-static void print_side(const char *label, const json_t *side)
-{
-    char *text = json_dumps(side, JSON_COMPACT | JSON_ENCODE_ANY);
-    printf("%s%s", label, text);
-    free(text);
-}
-
-static void print_row(const json_t *row)
-{
-    const json_t *before = json_object_get(row, "before"), *after = json_object_get(row, "after");
-    const char *op = json_string_value(json_object_get(row, "op"));
-    printf("%c %s ",
-           !op || *op == 'u' ? '~'
-           : *op == 'i'      ? '+'
-                             : '-',
-           json_string_value(json_object_get(row, "table")));
-    if (json_is_object(before))
-        print_side("", before);
-    if (json_is_object(before) && json_is_object(after))
-        printf(" → ");
-    if (json_is_object(after))
-        print_side("", after);
-    printf("\n");
-}
-
-/* How many rows changed. */
-static long long rows_of(const json_t *reply)
-{
-    return (long long)json_array_size(json_object_get(reply, "rows")) +
-           json_integer_value(json_object_get(reply, "more"));
-}
-
-static void print_rows(const json_t *reply, bool kept)
-{
-    size_t i;
-    json_t *row;
-    long long rows = rows_of(reply), more = json_integer_value(json_object_get(reply, "more"));
-    json_array_foreach(json_object_get(reply, "rows"), i, row) print_row(row);
-    if (more > 0)
-        printf("… and %lld more\n", more);
-    if (rows > 0)
-        printf("%lld row%s %s%s\n", rows, rows == 1 ? "" : "s", kept ? "changed, and kept" : "would change",
-               kept || console.commit ? "" : console.hint);
-}
-
-static void print_reply(const json_t *reply, bool kept)
-{
-    size_t i;
-    json_t *value;
-    const char *printed = json_string_value(json_object_get(reply, "printed"));
-    if (console.json) {
-        print_side("", reply);
-        printf("\n");
-    } else {
-        fputs(printed ? printed : "", stdout);
-        json_array_foreach(json_object_get(reply, "values"), i, value) puts(json_string_value(value));
-        print_rows(reply, kept);
-    }
-    fflush(stdout);
 }
 
 /* -- running -- */
@@ -193,12 +83,13 @@ static bool yes(void)
 /* Run it, show it; the number of rows, or -1 when it was refused. */
 static long long run(struct slice code, bool commit)
 {
+    const struct console_piece piece = {.code = code, .plugin = console.plugin, .commit = commit};
     struct err err = {0};
-    json_t *reply;
+    json_t *reply = NULL;
     long long rows = -1;
-    if (evaluate(code, commit, &reply, &err) == 0) {
-        print_reply(reply, commit);
-        rows = rows_of(reply);
+    if (reach(&err) == 0 && console_ask(&console.client, &piece, &reply, &err) == 0) {
+        console_print(reply, console.json, console.commit ? "" : console.hint);
+        rows = console_rows(reply);
     } else {
         fail(&err);
     }
@@ -250,11 +141,9 @@ static void use_plugin(const char *name)
     console.plugin = *name ? mem_dup(name) : NULL;
 }
 
-/* A line that begins with a dot. False when it ends the console. */
-static bool obey(const char *line)
+/* A line that begins with a dot. */
+static void obey(const char *line)
 {
-    if (strcmp(line, ".exit") == 0)
-        return false;
     if (strcmp(line, ".commit") == 0 && console.last.len > 0)
         run_piece(buf_view(&console.last), true);
     else if (strcmp(line, ".commit") == 0)
@@ -262,8 +151,7 @@ static bool obey(const char *line)
     else if (strncmp(line, ".plugin", 7) == 0 && (line[7] == ' ' || line[7] == '\0'))
         use_plugin(line + 7 + strspn(line + 7, " "));
     else
-        printf(".commit   do the last piece again, and keep it\n.plugin NAME   run as this plugin's code\n.exit\n");
-    return true;
+        fputs(DOTS, stdout);
 }
 
 static void send_piece(void)
@@ -277,8 +165,16 @@ static void send_piece(void)
 /* One line. False when it ends the console. */
 static bool take(const char *line)
 {
-    if (console.piece.len == 0 && line[0] == '.')
-        return obey(line);
+    if (strcmp(line, ".exit") == 0)
+        return false;
+    if (strcmp(line, ".clear") == 0) {
+        buf_clear(&console.piece);
+        return true;
+    }
+    if (console.piece.len == 0 && line[0] == '.') {
+        obey(line);
+        return true;
+    }
     if (console.piece.len == 0 && line[strspn(line, " \t")] == '\0')
         return true;
     buf_fmt(&console.piece, "%s%s", console.piece.len > 0 ? "\n" : "", line);
@@ -320,87 +216,6 @@ static void read_lines(void)
     if (console.piece.len > 0)
         send_piece(); /* the server says what it lacks */
     free(line);
-}
-
-/* -- for muster call -- */
-
-/* As a text of Lua, whatever its bytes are. */
-static void quote(struct buf *out, struct slice s)
-{
-    buf_byte(out, '"');
-    for (size_t i = 0; i < s.len; i++) {
-        unsigned char c = (unsigned char)s.data[i];
-        if (c < ' ' || c == '"' || c == '\\' || c == 0x7F)
-            buf_fmt(out, "\\%03d", c);
-        else
-            buf_byte(out, (char)c);
-    }
-    buf_byte(out, '"');
-}
-
-/* The length of NAME in "NAME=VALUE", or 0. */
-static size_t name_length(struct slice word)
-{
-    size_t n = 0;
-    while (n < word.len && strchr("abcdefghijklmnopqrstuvwxyz0123456789_", word.data[n]))
-        n++;
-    return n < word.len && word.data[n] == '=' ? n : 0;
-}
-
-/* What belongs to the request, and not to the command in it. */
-static bool is_own(struct slice name)
-{
-    return slice_is(name, "at") || slice_is(name, "lang") || slice_is(name, "timeout_ms");
-}
-
-/* return call:invoke("NAME", { ["ARG"] = "VALUE", … }): texts are taken as words are. */
-static int write_call(struct buf *code, const struct slice *words, int count, const struct doc_command *doc,
-                      struct err *err)
-{
-    buf_text(code, "return call:invoke(");
-    quote(code, words[0]);
-    buf_text(code, ", {");
-    for (int i = 1; i < count; i++) {
-        struct slice name = {words[i].data, name_length(words[i])}, value = words[i];
-        if (is_own(name) && console.nown < OWN_MAX) {
-            console.own[console.nown++] = words[i];
-            continue;
-        }
-        if (name.len > 0)
-            value = (struct slice){words[i].data + name.len + 1, words[i].len - name.len - 1};
-        else if (doc && i <= doc->nargs)
-            name = slice_of(doc->args[i - 1].name);
-        else
-            return err_set(err, ERR_ARG, "%.*s: an argument too many, or one without a name", (int)value.len,
-                           value.data);
-        buf_text(code, " [");
-        quote(code, name);
-        buf_text(code, "] = ");
-        quote(code, value);
-        buf_byte(code, ',');
-    }
-    buf_text(code, " })");
-    return 0;
-}
-
-int console_try(struct client **client, const struct slice *words, int count, const struct docs *docs, bool json,
-                struct err *err)
-{
-    struct buf code = {0};
-    json_t *reply = NULL;
-    console.client = *client;
-    console.json = json;
-    console.hint = "; nothing was kept";
-    int rv = write_call(&code, words, count, docs_find(docs, words[0]), err);
-    if (rv == 0)
-        rv = evaluate(buf_view(&code), false, &reply, err);
-    if (rv == 0)
-        print_reply(reply, false);
-    *client = console.client;
-    console.client = NULL;
-    json_decref(reply);
-    buf_close(&code);
-    return rv;
 }
 
 /* -1: go on; otherwise the exit status. */
