@@ -1,3 +1,4 @@
+#include "cli/call_out.h"
 #include "cli/cell.h"
 #include "cli/cli.h"
 #include "cli/connect.h"
@@ -17,6 +18,7 @@ static const char manual[] =
     "  muster call fund.give fund=DUES donor=M001 amount_fen=500000\n\n" CELL_MANUAL "\n"
     "  --dry-run             for administrators: undo it, and show the rows that it would change\n"
     "  --json                print the reply as JSON\n"
+    "  --out FILE            write the reply to FILE: a picture (.svg), a table (.csv, .xlsx), or .json\n"
     "  --resp2               speak RESP2; the reply is shown as it comes\n" CONNECT_MANUAL
     "\nExit status: 0 done, 2 wrong argument or command, 3 not found, 4 refused by a rule or state, 5 not permitted,\n"
     "6 not signed in, 7 busy or timed out (try again), 8 protocol, 9 internal or no connection.\n";
@@ -24,6 +26,7 @@ static const char manual[] =
 struct call {
     struct connect connect;
     bool json, dry_run;
+    const char *out; /* a file for the reply, or NULL */
     int proto;
 };
 
@@ -34,6 +37,7 @@ static int parse(struct call *call, int argc, char **argv, struct err *err)
         CONNECT_LONG_OPTIONS,
         {"json", no_argument, NULL, 'j'},
         {"dry-run", no_argument, NULL, 'n'},
+        {"out", required_argument, NULL, 'o'},
         {"resp2", no_argument, NULL, '2'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
@@ -53,6 +57,11 @@ static int parse(struct call *call, int argc, char **argv, struct err *err)
         case 'n':
             call->dry_run = true;
             break;
+        case 'o':
+            call->out = optarg;
+            if (call_out_check(optarg, err) != 0)
+                return cli_misuse("call", "%s", err->text);
+            break;
         case '2':
             call->proto = 2;
             break;
@@ -66,6 +75,8 @@ static int parse(struct call *call, int argc, char **argv, struct err *err)
                               argv[optind - 1]);
         }
     }
+    if (call->out && (call->dry_run || call->proto == 2))
+        return cli_misuse("call", "--out goes with neither --dry-run nor --resp2");
     return optind < argc ? -1 : cli_misuse("call", "which command?");
 }
 
@@ -131,11 +142,13 @@ static int run(struct call *call, char **words, int count, struct err *err)
         cell_use_hello(client_hello(client));
     if (rv == 0 && call->dry_run)
         rv = try_out(call, &client, slices, count, err);
-    else if (rv == 0 && (call->json || call->proto == 2))
+    else if (rv == 0 && (call->json || call->out || call->proto == 2))
         rv = client_call(client, slices, count, &reply, err);
     else if (rv == 0)
         rv = ask(client, slices, count, &docs, &reply, err);
-    if (rv == 0 && !call->dry_run)
+    if (rv == 0 && call->out)
+        rv = call_out_write(call->out, client, reply, err);
+    else if (rv == 0 && !call->dry_run)
         rv = print(call, reply, docs_returns(&docs, slices[0]), err);
     docs_close(&docs);
     client_close(client);

@@ -1,0 +1,63 @@
+#!/bin/sh
+# `muster call … --out FILE`: a reply as a picture, a table or JSON. A file is there whole or not at all, and what can't be such a file is
+# refused before anything is written.
+set -eu
+cd "$(dirname "$0")/../.."
+. tests/support/server.sh
+dir=$(mktemp -d "${TMPDIR:-/tmp}/muster-out-XXXXXX")
+server=""
+trap 'if [ -n "$server" ]; then kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true; fi; rm -rf "$dir"' EXIT
+trap 'exit 143' INT TERM
+fail() { echo "call_out: $*" >&2; cat "$dir/said" >&2; exit 1; }
+"$MUSTER" init --data "$dir/data" >"$dir/said"
+server_start "$dir/log" "$MUSTER" --data "$dir/data" --port 0 || exit 1
+MUSTER_DATA=$dir/data MUSTER_PORT=$port
+export MUSTER_DATA MUSTER_PORT
+call() { "$MUSTER" call "$@" >"$dir/said" 2>&1; }
+refused() { # refused WORDS ARGUMENT…
+  words=$1; shift
+  if call "$@"; then fail "not refused: $*"; fi
+  grep -qF -- "$words" "$dir/said" || fail "it does not say \"$words\": $*"
+}
+
+call org.unit.add code=YL name=伊犁州退役军人事务局 kind=prefecture || fail "a unit"
+call org.person.add code=007 name='=1+1' unit=YL status=staff || fail "a person"
+call org.person.add code=M-2 name=示例二 unit=YL status=staff || fail "a person"
+
+# Rows: the head, a byte order mark, codes that keep their zeros, no formula.
+call fund.list --out "$dir/empty.csv" || fail "an empty list"
+[ "$(od -An -tx1 "$dir/empty.csv" | tr -d ' \n')" = efbbbf ] || fail "an empty list is not an empty table"
+call org.person.find 示例 --out "$dir/people.json" || fail "JSON"
+grep -q '^\[{"code":"M-2","name":"示例二"' "$dir/people.json" || { cat "$dir/people.json"; fail "people.json"; }
+call org.person.get 007 --out "$dir/person.csv" || fail "one map"
+head -n 1 "$dir/person.csv" | grep -q 'code.*name.*unit' || fail "its head"
+grep -qF '"=""007"""' "$dir/person.csv" || fail "007 became a number: $(cat "$dir/person.csv")"
+grep -qF "'=1+1" "$dir/person.csv" || fail "a formula"
+call org.person.find 示例 --out "$dir/people.xlsx" || fail "XLSX"
+"$MUSTER" call --json org.person.find 示例 >"$dir/json"
+rows=$(lua5.4 -e 'local t = io.read("a"); local k, v = {}, {}
+  for key, value in t:gmatch("\"([%w_]+)\":([^,}]*)") do k[#k+1] = "\"" .. key .. "\""; v[#v+1] = value == "null" and "\"\"" or value end
+  while v[#v] == "\"\"" do v[#v] = nil end
+  print("[[" .. table.concat(k, ",") .. "],[" .. table.concat(v, ",") .. "]]")' <"$dir/json")
+"$MUSTER" play tests/cli/call_out.lua -- "$dir/people.xlsx" "$rows" >"$dir/said" 2>&1 || fail "people.xlsx"
+
+# Pictures, and bytes that are a file already.
+call pictures.figure name=org.leadgroup.coverage unit=YL --out "$dir/bars.svg" || fail "a picture"
+grep -q '^<svg xmlns' "$dir/bars.svg" || fail "no picture"
+tail -c 7 "$dir/bars.svg" | grep -q '</svg>' || fail "a picture without an end"
+call cnkit.csv.format rows='[["甲",1]]' --out "$dir/own.csv" || fail "bytes"
+[ "$(cat "$dir/own.csv")" = "$(printf '\357\273\277甲,1\r')" ] || fail "own.csv"
+call cnkit.xlsx.write sheets='[{"name":"a","rows":[[1]]}]' --out "$dir/own.xlsx" || fail "bytes"
+"$MUSTER" play tests/cli/call_out.lua -- "$dir/own.xlsx" '[["1"]]' >"$dir/said" 2>&1 || fail "own.xlsx"
+
+# What can't be.
+refused "its ending says" org.person.get 007 --out "$dir/person.doc"
+refused "no picture" org.person.get 007 --out "$dir/person.svg"
+refused "no table" echo.say hello --out "$dir/hello.xlsx"
+refused "No such file or directory" org.person.get 007 --out "$dir/none/person.csv"
+refused "--out goes with neither" org.person.get 007 --dry-run --out "$dir/person.csv"
+echo before >"$dir/kept.csv"
+refused "NOTFOUND" org.person.get nobody lang=en --out "$dir/kept.csv"
+[ "$(cat "$dir/kept.csv")" = before ] || fail "a refusal has written something"
+if ls "$dir" | grep -q '\.csv\.\|\.svg\.\|\.xlsx\.'; then ls "$dir"; fail "half a file"; fi
+for made in "$dir"/*.doc "$dir"/hello.xlsx "$dir"/person.svg; do [ ! -e "$made" ] || fail "$made"; done
