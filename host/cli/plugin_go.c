@@ -27,8 +27,30 @@ static void print_words(const char *label, const json_t *list)
     printf("\n");
 }
 
+/* What a capability lets a plugin do, for those who are to agree to it. */
+static void print_added(const char *word)
+{
+    static const struct {
+        const char *word, *meaning;
+    } meanings[] = {{"native", "its C code runs inside the server and can do whatever the server can"},
+                    {"process", "its C code runs in a process of its own, without files and network"},
+                    {"units", "it changes the tree of units, by which rights are given"},
+                    {"commands:", "it calls these without asking what the user may do"},
+                    {"effects:", "it has things done outside the database"},
+                    {"secrets:", "it is told this secret of the configuration"},
+                    {"memory_mib:", "memory in each lane, in MiB"},
+                    {"time_ms:", "time of one command, in ms"}};
+    const char *meaning = "";
+    for (size_t i = 0; i < sizeof(meanings) / sizeof(*meanings); i++)
+        if (strncmp(word, meanings[i].word, strlen(meanings[i].word)) == 0)
+            meaning = meanings[i].meaning;
+    printf("  NEW: %s%s%s%s\n", word, *meaning ? " (" : "", meaning, *meaning ? ")" : "");
+}
+
 static void print_change(const json_t *c)
 {
+    size_t i;
+    json_t *word;
     const char *from = text_of(c, "from"), *to = text_of(c, "to"), *signer = text_of(c, "signer");
     if (!*to) {
         printf("%s %s ends; its tables stay\n", text_of(c, "name"), from);
@@ -43,7 +65,7 @@ static void print_change(const json_t *c)
                      : strcmp(text_of(c, "trust"), "native") == 0 ? "NATIVE code inside the server, fully trusted"
                                                                   : "native code in a process of its own");
     print_words("may:", json_object_get(c, "asks"));
-    print_words("NEW:", json_object_get(c, "added"));
+    json_array_foreach(json_object_get(c, "added"), i, word) print_added(json_string_value(word));
 }
 
 static void print_step(const json_t *s)
