@@ -50,7 +50,10 @@ Made from the declarations by `./dev manual`; a test compares these pages with t
 |---|---|
 | [LUA.md](LUA.md) | what a plugin in Lua may use: from `types.lua`, the stubs for lua-language-server |
 | [C.md](C.md) | what a plugin in C may use: from `muster.h` |
-| [PROTOCOL.md](PROTOCOL.md) | how clients speak with the server (written by hand) |
+| [PROTOCOL.md](PROTOCOL.md) | how clients speak with the server (written by hand, as are the next three) |
+| [OPERATING.md](OPERATING.md) | running a server: plugins, keys, trouble, copies |
+| [PACKAGES.md](PACKAGES.md) | what is in a package, read with tar, sha256sum and openssl |
+| [TESTING.md](TESTING.md) | transcripts and specs: the tests of a plugin |
 ]]
 
 local function write_all(folder)

@@ -55,4 +55,14 @@ if muster.kind(template) ~= "folder" then
   options.fail("%s is missing: MUSTER_SHARE names the folder of api/ and plugins/", template)
 end
 copy(template, target)
+if given.lua then
+  -- lua-language-server finds the stubs there; the package leaves files with a dot out
+  write(target .. "/.luarc.json", ([[
+{
+  "runtime.version": "Lua 5.4",
+  "workspace.library": [%s],
+  "workspace.ignoreDir": ["tools", "templates"]
+}
+]]):format(muster.json.encode(muster.share .. "/api")))
+end
 print(("%s: %d files. Next: muster plugin test %s"):format(target, made, target))
