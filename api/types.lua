@@ -4,7 +4,8 @@
 --- A plugin is a folder `plugins/NAME/` with `manifest.lua` (a table of data), `init.lua` (returns a muster.Plugin),
 --- more modules (`require "NAME.module"`), `migrations/NNN_words.sql`, `locale/zh-CN.lua` (English → Chinese format)
 --- and `tests/*.session`. There is one Lua state per plugin and lane: keep nothing in Lua variables between commands.
---- There are the base functions, string, table, math (without random), utf8, coroutine, and `muster`; no io, os, debug.
+--- There are the functions of Lua 5.4, `muster` and `require`. Of Lua's own are
+--- not there: _VERSION debug dofile io loadfile math.random math.randomseed os package string.dump warn
 
 -- Units of values: `fen` is an integer number of fen, never negative; `day` is the text YYYY-MM-DD; `ms` is an integer
 -- number of milliseconds UTC since 1970; a code is [A-Za-z0-9-]{1,20}.
