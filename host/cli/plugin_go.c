@@ -85,6 +85,8 @@ static void print_plan(const json_t *plan)
                                     {"commands_removed", "commands removed:"}};
     size_t i;
     json_t *item;
+    if (json_array_size(json_object_get(plan, "changes")) == 0)
+        printf("nothing that runs changes\n");
     json_array_foreach(json_object_get(plan, "changes"), i, item) print_change(item);
     json_array_foreach(json_object_get(plan, "migrations"), i, item) print_step(item);
     for (i = 0; i < 3; i++)

@@ -230,6 +230,8 @@ static int check_versions(const struct building *b, struct err *err)
 static void warn(struct building *b)
 {
     const struct set *next = registry_set(b->registry);
+    if (!registry_set(b->c->registry))
+        plan_warn(b->plan, "this ends safe mode: every plugin that is not off runs again");
     for (int i = 0; i < b->nrows; i++)
         if (!b->rows[i].signer[0])
             plan_warn(b->plan, "%s %s is not signed; only a server in developer mode takes it", b->rows[i].name,

@@ -387,7 +387,8 @@ int install_purge(struct call *call, const struct value *args, struct reply *rep
     snprintf(name, sizeof(name), "%.*s", (int)args[0].s.len, args[0].s.data);
     int rv = install_guard(call, err);
     if (rv == 0 && !set)
-        rv = err_rule(err, ERR_STATE, "plugin.safe_mode", NULL, "in safe mode it is not known which plugins there are");
+        rv = err_rule(err, ERR_STATE, "plugin.safe_mode", NULL,
+                      "in safe mode it is not known which plugins there are; start without it");
     if (rv == 0 && set_find(set, name))
         rv = err_rule(err, ERR_STATE, "plugin.present", "name", "%s is installed; remove it first", name);
     if (rv == 0)

@@ -112,7 +112,9 @@ said 'flood.*1.0.1.*off.*safe mode'
 said 'tally.*off.*safe mode'
 do_ plugin show flood
 said 'safe mode'
+refused plugin.safe_mode plugin purge flood --yes
 do_ plugin disable flood --yes --no-wait
+said 'this ends safe mode'
 house_stop
 house_start
 do_ plugin list
