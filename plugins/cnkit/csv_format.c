@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 /* Writing a CSV file that Excel and WPS open as it was meant: a byte order mark (without it they read UTF-8 as the
  * system's old encoding), CRLF, quotes where they are needed, and two escapes.
@@ -64,6 +65,8 @@ static void put(struct out *o, const char *bytes, size_t len)
 
 static bool needs_quotes(const struct out *o, const char *s, size_t len)
 {
+    if (o->row == 1 && o->column == 1 && len >= 4 && strncasecmp(s, "sep=", 4) == 0)
+        return true; /* or a spreadsheet takes it for the delimiter's line */
     for (size_t i = 0; i < len; i++)
         if (s[i] == o->delimiter || s[i] == '"' || s[i] == '\r' || s[i] == '\n')
             return true;
