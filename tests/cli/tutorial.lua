@@ -1,4 +1,4 @@
---- tutorial.lua README: the section "Tutorial" as a shell script on standard output. A block below a line that begins
+--- tutorial.lua FILE [SECTION]: a section (default "Tutorial") as a shell script on standard output. A block below a line that begins
 --- with `a/path` is that file, one marked sh is commands, and one without a mark and without a path is what the
 --- commands before it print: lines that must come in this order, "…" standing for anything.
 ---
@@ -7,9 +7,10 @@ local LIMITS = { hello = 20, tally = 40 }
 
 local function quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
 
+local section = arg[2] or "Tutorial"
 local blocks, files, path, block, inside = {}, {}, nil, nil, false
 for line in io.lines(arg[1]) do
-  if line:find("^## ") and not block then inside = line:find("^## Tutorial") ~= nil end
+  if line:find("^## ") and not block then inside = line:find("## " .. section, 1, true) == 1 end
   if inside and block and line == "```" then
     blocks[#blocks + 1], block, path = block, nil, nil
   elseif inside and block then
@@ -20,7 +21,7 @@ for line in io.lines(arg[1]) do
     path = line:match("^`([%w_/.-]+%.[%w]+)`")
   end
 end
-assert(#blocks > 0, "no tutorial in " .. arg[1])
+assert(#blocks > 0, ("no %s in %s"):format(section, arg[1]))
 
 print("set -eu")
 for i, b in ipairs(blocks) do
@@ -36,6 +37,6 @@ for i, b in ipairs(blocks) do
     print(("lua5.4 %s %s out"):format(quote(arg[0]:gsub("tutorial%.lua$", "in_order.lua")), quote(text)))
   end
 end
-for plugin, limit in pairs(LIMITS) do
+for plugin, limit in pairs(section == "Tutorial" and LIMITS or {}) do
   assert(files[plugin] and files[plugin] < limit, ("%s has %d lines"):format(plugin, files[plugin] or 0))
 end
