@@ -127,15 +127,22 @@ static int run(struct words *w, const char *dir, struct buf *said, struct err *e
 
 static bool up_to_date(const char *so, struct timespec newest)
 {
-    char header[PATH_MAX];
     struct stat st;
-    snprintf(header, sizeof header, "%s/api/muster.h", tool_share());
-    if (stat(header, &st) == 0)
-        take_later(&newest, &st);
-    return stat(so, &st) == 0 && later(st.st_mtim, newest);
+    return stat(so, &st) == 0 && !later(newest, st.st_mtim);
 }
 
-static int build(const char *dir, const char *so, struct words *sources, struct buf *said, struct err *err)
+/* What is built is as old as its newest source was when the compiler began: a file that is saved while it works is newer,
+ * and so not taken for built. */
+static int put(const char *made, const char *so, struct timespec newest, struct err *err)
+{
+    const struct timespec times[2] = {newest, newest};
+    if (utimensat(AT_FDCWD, made, times, 0) == 0 && rename(made, so) == 0)
+        return 0;
+    return err_set(err, ERR_IO, "%s: %s", so, strerror(errno));
+}
+
+static int build(const char *dir, const char *so, struct words *sources, struct timespec newest, struct buf *said,
+                 struct err *err)
 {
     const char *cc = getenv("CC"), *cflags = getenv("CFLAGS");
     struct words w = {0};
@@ -152,8 +159,8 @@ static int build(const char *dir, const char *so, struct words *sources, struct 
         add(&w, sources->list[i]);
     add_split(&w, getenv("LDFLAGS"));
     int rv = run(&w, dir, said, err);
-    if (rv == 0 && rename(made, so) != 0)
-        rv = err_set(err, ERR_IO, "%s: %s", so, strerror(errno));
+    if (rv == 0)
+        rv = put(made, so, newest, err);
     if (rv != 0)
         unlink(made);
     close_words(&w);
@@ -164,14 +171,18 @@ int plugin_build(const char *dir, bool force, struct buf *said, struct err *err)
 {
     struct words sources = {0};
     struct timespec newest = {0};
-    char *path = realpath(dir, NULL), so[PATH_MAX];
+    struct stat st;
+    char *path = realpath(dir, NULL), so[PATH_MAX], header[PATH_MAX];
     if (!path)
         return err_set(err, ERR_IO, "%s: %s", dir, strerror(errno));
     int rv = add_sources(&sources, path, &newest, err);
     if (rv > 0 && snprintf(so, sizeof so, "%s/%s.so", path, strrchr(path, '/') + 1) >= (int)sizeof so)
         rv = err_set(err, ERR_ARG, "%s: the path is too long", path);
+    snprintf(header, sizeof header, "%s/api/muster.h", tool_share());
+    if (stat(header, &st) == 0)
+        take_later(&newest, &st);
     if (rv > 0)
-        rv = !force && up_to_date(so, newest) ? 0 : build(path, so, &sources, said, err);
+        rv = !force && up_to_date(so, newest) ? 0 : build(path, so, &sources, newest, said, err);
     close_words(&sources);
     free(path);
     return rv;
