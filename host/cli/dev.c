@@ -40,9 +40,10 @@ struct dev {
     uint64_t saved_ms;
     char later[256]; /* the same of what was saved meanwhile */
     uint64_t later_ms;
-    struct buf changes; /* what the stage will change, in words */
-    struct err refused; /* why it cannot run; code 0: it runs */
-    int told;           /* how many checks had something to say */
+    bool changed[LIVE_PLUGINS_MAX]; /* by the stage */
+    struct buf changes;             /* … in words */
+    struct err refused;             /* why it cannot run; code 0: it runs */
+    int told;                       /* how many checks had something to say */
 };
 
 static const char *const endings[] = {".lua", ".c", ".h", ".sql", NULL};
@@ -64,12 +65,21 @@ static void finish(struct dev *d)
 static void tell_refused(const struct dev *d)
 {
     printf("dev: %s was saved, but cannot run like this; the code before goes on\n", d->saved);
+    fflush(stdout);
 }
 
-static int start_tool(struct dev *d, const char *tool, void (*ended)(void *arg, int status, struct slice said))
+/* `muster plugin TOOL DIR` for the plugin at d->at; it finds those that it requires among the others, if it looks. */
+static int start_tool(struct dev *d, const char *tool, bool looks,
+                      void (*ended)(void *arg, int status, struct slice said))
 {
-    char *argv[] = {d->program, "plugin", (char *)(uintptr_t)tool, d->live.plugins[d->at].folder, NULL};
+    char *argv[5 + 2 * LIVE_PLUGINS_MAX] = {d->program, "plugin", (char *)(uintptr_t)tool,
+                                            d->live.plugins[d->at].folder};
     struct err err = {0};
+    for (int i = 0, n = 4; looks && i < d->live.count; i++)
+        if (i != d->at) {
+            argv[n++] = "--with";
+            argv[n++] = d->live.plugins[i].folder;
+        }
     int rv = program_start(d->loop, argv, LIMIT_MS, ended, d, &err);
     if (rv != 0)
         printf("dev: %s\n", err.text);
@@ -102,6 +112,12 @@ static const char *advice(const struct err *refused)
     return "";
 }
 
+/* Does it speak of a file that cannot be loaded? Then check says the same, with the line. */
+static bool is_of_file(const struct err *refused)
+{
+    return strncmp(refused->text, "plugin ", 7) == 0 && strstr(refused->text, ".lua:");
+}
+
 static void check_next(struct dev *d);
 
 static void on_checked(void *arg, int status, struct slice said)
@@ -115,9 +131,11 @@ static void on_checked(void *arg, int status, struct slice said)
 
 static void check_next(struct dev *d)
 {
-    if (d->at < d->live.count && start_tool(d, "check", on_checked) == 0)
+    while (d->refused.code == 0 && d->at < d->live.count && !d->changed[d->at])
+        d->at++; /* its author was told when it was saved */
+    if (d->at < d->live.count && start_tool(d, "check", true, on_checked) == 0)
         return;
-    if (d->refused.code != 0 && (d->told == 0 || *advice(&d->refused)))
+    if (d->refused.code != 0 && (d->told == 0 || !is_of_file(&d->refused)))
         printf("  %s%s\n", d->refused.text, advice(&d->refused));
     finish(d);
 }
@@ -185,6 +203,17 @@ static void on_activated(void *arg, struct slice reply, const struct err *err)
     check_all(d, err);
 }
 
+static void note_changed(struct dev *d, const json_t *plan)
+{
+    size_t k;
+    json_t *change;
+    for (int i = 0; i < d->live.count; i++) {
+        d->changed[i] = false;
+        json_array_foreach(json_object_get(plan, "changes"), k, change) d->changed[i] |=
+            strcmp(text_of(change, "name"), d->live.plugins[i].name) == 0;
+    }
+}
+
 static int64_t take_plan(struct dev *d, struct slice reply)
 {
     struct buf text = {0};
@@ -193,6 +222,7 @@ static int64_t take_plan(struct dev *d, struct slice reply)
     int64_t stage = json_integer_value(json_object_get(plan, "stage"));
     buf_clear(&d->changes);
     describe(plan, &d->changes);
+    note_changed(d, plan);
     json_decref(plan);
     buf_close(&text);
     return stage;
@@ -245,7 +275,7 @@ static void build_next(struct dev *d)
         d->at++;
     if (d->at == d->live.count)
         ask(d, "plugin.stage", "kind=reload", on_staged);
-    else if (start_tool(d, "build", on_built) != 0)
+    else if (start_tool(d, "build", false, on_built) != 0)
         finish(d);
 }
 

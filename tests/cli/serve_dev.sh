@@ -90,6 +90,16 @@ mark
 told 'third 1.0.0, +third.greet, migration 001_guests applied; runs'
 answers "Hello, Li" third.greet Li
 
+mark
+edit "$dir/plugins/third/manifest.lua" 's/requires = {}/requires = { "hello", "chello" }/'
+told 'third 1.0.0; runs'
+edit "$dir/plugins/third/manifest.lua" 's/"chello"/"nobody"/'
+told 'requires plugin nobody, which is missing'
+if tail -n +"$mark" "$dir/log" | grep 'third.*error.* hello.*missing'; then
+  echo "what is written beside it is not found"
+  failed=1
+fi
+
 kill -TERM "$server"
 status=0
 wait "$server" || status=$?
