@@ -244,6 +244,7 @@ int install_withdraw(struct call *call, const struct value *args, struct reply *
     if (rv != 0)
         return rv;
     lanes_offer(c->lanes, NULL);
+    stage_forget();
     wait_for_writer(c->lanes);
     rv = read_kept(c->store, &kept, &last, err);
     if (rv == 0 && last == args[0].i)

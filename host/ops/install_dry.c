@@ -126,38 +126,49 @@ static int ask_health(struct embed *e, const struct registry *after, struct err 
     return rv;
 }
 
-static int run_copy(struct calls *c, const char *db, const struct registry *after, struct err *err)
+int dry_open(struct calls *c, const struct registry *before, const struct registry *after, struct dry *out,
+             struct err *err)
 {
-    struct embed *e = NULL;
+    char db[SHELF_PATH_BYTES + 16];
     const struct lanes_options options = {.db_path = db,
                                           .registry = (struct registry *)(uintptr_t)after,
                                           .readers = 1,
                                           .mailbox = 4,
                                           .scratch = true,
                                           .zone_min = c->zone_min};
-    int rv = embed_open(&options, &e, err);
+    *out = (struct dry){0};
+    int rv = shelf_tmp(c->site->data_dir, "dry", out->dir, err);
+    if (rv == 0 && mkdir(out->dir, 0700) != 0)
+        rv = err_set(err, ERR_IO, "make the folder %s", out->dir);
+    if (rv != 0)
+        return rv;
+    snprintf(db, sizeof(db), "%s/muster.db", out->dir);
+    rv = store_copy(c->store, db, err);
     if (rv == 0)
-        rv = ask_health(e, after, err);
-    embed_close(e);
+        rv = migrate_copy(db, before, after, err);
+    if (rv == 0)
+        rv = embed_open(&options, &out->host, err);
+    if (rv != 0)
+        dry_close(out);
     return rv;
+}
+
+void dry_close(struct dry *dry)
+{
+    struct err left = {0};
+    embed_close(dry->host);
+    if (dry->dir[0] && folder_remove(dry->dir, &left) != 0)
+        log_warn("plugin", "the copy of the database stays until the next start: %s", left.text);
+    *dry = (struct dry){0};
 }
 
 int stage_dry_run(struct calls *c, const struct registry *after, bool and_back, struct err *err)
 {
-    char dir[SHELF_PATH_BYTES], db[SHELF_PATH_BYTES + 16];
-    int rv = shelf_tmp(c->site->data_dir, "dry", dir, err);
-    if (rv == 0 && mkdir(dir, 0700) != 0)
-        rv = err_set(err, ERR_IO, "make the folder %s", dir);
-    if (rv != 0)
-        return rv;
-    snprintf(db, sizeof(db), "%s/muster.db", dir);
-    rv = store_copy(c->store, db, err);
-    if (rv == 0)
-        rv = migrate_copy(db, and_back ? c->registry : NULL, after, err);
-    if (rv == 0)
-        rv = run_copy(c, db, after, err);
-    struct err left = {0};
-    if (folder_remove(dir, &left) != 0)
-        log_warn("plugin", "the copy of the database stays until the next start: %s", left.text);
+    struct dry dry;
+    int rv = dry_open(c, and_back ? c->registry : NULL, after, &dry, err);
+    if (rv == 0) {
+        rv = ask_health(dry.host, after, err);
+        dry_close(&dry);
+    }
     return rv;
 }

@@ -2,7 +2,9 @@
 #ifndef MUSTER_OPS_INSTALL_STAGE_H
 #define MUSTER_OPS_INSTALL_STAGE_H
 
+#include "ops/embed.h"
 #include "ops/install_plan.h"
+#include "plugin/shelf.h"
 #include "work/calls.h"
 
 enum stage_kind {
@@ -44,6 +46,20 @@ int64_t stage_latest(void);
 /* install_dry.c: apply the migrations of this registry to a copy of the database, run a host on it, and ask the
  * health commands. `and_back`: try the way back to what runs, too; ERR_POLICY (rule "migration.way_back"). */
 int stage_dry_run(struct calls *c, const struct registry *after, bool and_back, struct err *err);
+/* A host on a copy of the database, with this registry: what dry runs and rehearsals are made of. */
+struct dry {
+    char dir[SHELF_PATH_BYTES]; /* "": there is none */
+    struct embed *host;
+};
+/* Copy and migrate; `before` not NULL: try the way back to it, too. The slow lane's thread, outside of a read. */
+int dry_open(struct calls *c, const struct registry *before, const struct registry *after, struct dry *out,
+             struct err *err);
+void dry_close(struct dry *dry); /* zeroed is fine */
+
+/* The registry of the newest stage, with a reference for the caller; NULL when it is not `number`, or was withdrawn. The
+ * slow lane's thread. */
+struct registry *stage_registry(int64_t number);
+void stage_forget(void);
 /* What a health command answered: 0 when it is well, or ERR_STATE (rule "plugin.unwell") that says why. */
 int health_judge(const char *plugin, const char *command, struct slice reply, struct err *err);
 
