@@ -169,8 +169,10 @@ struct muster_host {
     /* End reading; `rows` is not valid any more. NULL is fine. What is not ended is ended with the command. */
     void (*finish)(struct muster_call *call, struct muster_rows *rows);
 
-    /* -- the reply: exactly one value, of the declared shape (null may stand for anything; a map has all its declared
-     * keys and no other). Since 1 -- */
+    /* -- the reply. Since 1 --
+     *
+     * Exactly one value, of the declared shape. Null may stand for anything; a map has all its declared keys and no
+     * other. */
 
     /* Null. */
     void (*reply_null)(struct muster_call *call);

@@ -110,7 +110,7 @@ function manual_c.page(text)
       waiting = nil
     end
   end
-  return (table.concat(pieces):gsub("\n+\b", "\n"):gsub("\n\n\n+", "\n\n"):gsub("\n+$", "\n"))
+  return (table.concat(pieces):gsub(" +\n", "\n"):gsub("\n+\b", "\n"):gsub("\n\n\n+", "\n\n"):gsub("\n+$", "\n"))
 end
 
 return manual_c
