@@ -12,6 +12,7 @@ const struct cli_command cli_plugin_commands[] = {
     {"pack", "make a package of a plugin's folder", cli_plugin_pack},
     {"sign", "sign a package", cli_plugin_sign},
     {"keys", "make a key; say whose packages a server takes", cli_plugin_keys},
+    {"rehearse", "play the last calls with new plugins, on copies, and compare", cli_plugin_rehearse},
     {"install", "install packages, while the server runs", cli_plugin_install},
     {"upgrade", "install newer versions of plugins", cli_plugin_upgrade},
     {"rollback", "go back to the set before, or one plugin to its version before", cli_plugin_change},

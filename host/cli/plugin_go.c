@@ -173,7 +173,7 @@ static int watch(struct plugin_link *link, json_int_t number, json_int_t probati
 }
 
 /* What nobody wants does not stay. */
-static void withdraw(struct plugin_link *link, const char *stage)
+void link_withdraw(struct plugin_link *link, const char *stage)
 {
     const struct slice words[] = {SLICE("plugin.withdraw"), slice_of(stage)};
     struct slice reply;
@@ -195,7 +195,7 @@ int link_go(struct plugin_link *link, const json_t *plan, bool yes, bool wait, s
     if (rv == 0)
         rv = link_json(link, words, 3, &done, err);
     if (rv != 0)
-        withdraw(link, stage);
+        link_withdraw(link, stage);
     if (rv == 0) {
         json_int_t number = json_integer_value(json_object_get(done, "generation"));
         json_int_t probation_ms = json_integer_value(json_object_get(done, "probation_ms"));

@@ -28,14 +28,30 @@ static const char manual[] =
     "Exit status: 0 done, 2 wrong use, 3 not found, 4 refused by a rule or unwell, 5 not permitted, 6 not signed in,\n"
     "7 busy, 9 no connection or a file cannot be read.\n";
 
+static const char rehearse_manual[] =
+    "Usage: muster plugin rehearse FILE… [--from DIR] [--locked FILE] [--last N] [--json] [CONNECTION]\n\n"
+    "Tries packages out as install and upgrade do, then plays the last accepted writes again on two copies of the\n"
+    "database: once with the plugins that run, once with the new ones. Tells which replies would be others, which users\n"
+    "would gain or lose commands, and how long each command took. Nothing is changed.\n\n"
+    "  --from DIR            take what is required and not installed from the packages in this folder\n"
+    "  --locked FILE         rehearse exactly what this plugins.lock names\n"
+    "  --last N              how many writes (1000; 10000 at most)\n"
+    "  --json                the whole report, for programs\n\n" CONNECT_MANUAL "\n" LINK_MANUAL
+    "\nExit status: 0 nothing differs, 1 something does; otherwise as of install.\n";
+
 struct install {
-    const char *verb; /* "install" or "upgrade" */
+    const char *verb; /* "install", "upgrade" or "rehearse" */
     struct plugin_link link;
-    const char *from, *locked;
-    bool yes, no_wait;
+    const char *from, *locked, *last;
+    bool yes, no_wait, json;
     struct offers offers;
     json_t *running; /* what plugin.list says */
 };
+
+static bool rehearses(const struct install *in)
+{
+    return strcmp(in->verb, "rehearse") == 0;
+}
 
 /* -1: go on; otherwise the exit status. */
 static int parse(struct install *in, int argc, char **argv, struct err *err)
@@ -46,6 +62,8 @@ static int parse(struct install *in, int argc, char **argv, struct err *err)
         {"locked", required_argument, NULL, 'l'},
         {"yes", no_argument, NULL, 'y'},
         {"no-wait", no_argument, NULL, 'n'},
+        {"last", required_argument, NULL, 'N'},
+        {"json", no_argument, NULL, 'j'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
@@ -72,8 +90,17 @@ static int parse(struct install *in, int argc, char **argv, struct err *err)
         case 'n':
             in->no_wait = true;
             break;
+        case 'N':
+            in->last = optarg;
+            break;
+        case 'j':
+            in->json = true;
+            break;
         case 'h':
-            printf(manual, in->verb, in->verb);
+            if (rehearses(in))
+                fputs(rehearse_manual, stdout);
+            else
+                printf(manual, in->verb, in->verb);
             return 0;
         case ':':
             return cli_misuse(name, "%s needs a value", argv[optind - 1]);
@@ -81,6 +108,10 @@ static int parse(struct install *in, int argc, char **argv, struct err *err)
             return cli_misuse(name, "unknown option %s", argv[optind - 1]);
         }
     }
+    if (rehearses(in) ? in->yes || in->no_wait : in->last || in->json)
+        return cli_misuse(name, "%s",
+                          rehearses(in) ? "nothing is changed: --yes and --no-wait are not for it"
+                                        : "--last and --json are for rehearse");
     return optind < argc || in->locked ? -1 : cli_misuse(name, "which package?");
 }
 
@@ -147,12 +178,12 @@ static int upload(struct install *in, const struct offer *offer, struct buf *lis
     return rv;
 }
 
-/* A lock file says what shall be, whatever there was. The first package decides what the server calls it. */
+/* A lock file, or a rehearsal, says what shall be, whatever there was. The first package decides what the server calls it. */
 static const char *kind_of(const struct install *in)
 {
     size_t k;
     json_t *p;
-    for (int i = 0; in->locked && i < in->offers.count; i++) {
+    for (int i = 0; (in->locked || rehearses(in)) && i < in->offers.count; i++) {
         const struct offer *first = &in->offers.list[i];
         if (!first->chosen || !first->path)
             continue;
@@ -194,6 +225,8 @@ static int send_all(struct install *in, struct err *err)
     if (in->locked && (rv != 0 ? strcmp(err->rule, "plugin.nothing") == 0 : count == 0)) {
         printf("all of it runs already as %s says\n", in->locked);
         rv = 0;
+    } else if (rv == 0 && rehearses(in)) {
+        rv = link_rehearse(&in->link, plan, in->last, in->json, err);
     } else if (rv == 0) {
         rv = link_go(&in->link, plan, in->yes, !in->no_wait, err);
     }
@@ -219,7 +252,7 @@ static int install(const char *verb, int argc, char **argv)
     if (status < 0) {
         int rv = run(&in, argv + optind, argc - optind, &err);
         snprintf(name, sizeof(name), "plugin %s", verb);
-        status = rv == 0 ? 0 : cli_fail(name, &err);
+        status = rv >= 0 ? rv : cli_fail(name, &err);
     }
     offers_close(&in.offers);
     json_decref(in.running);
@@ -235,4 +268,9 @@ int cli_plugin_install(int argc, char **argv)
 int cli_plugin_upgrade(int argc, char **argv)
 {
     return install("upgrade", argc, argv);
+}
+
+int cli_plugin_rehearse(int argc, char **argv)
+{
+    return install("rehearse", argc, argv);
 }

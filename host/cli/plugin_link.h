@@ -44,6 +44,12 @@ int link_print(struct plugin_link *link, const struct slice *words, int nwords, 
 int tell_list(struct plugin_link *link, struct err *err);
 int tell_generations(struct plugin_link *link, struct err *err);
 
+/* plugin_rehearse.c: play the last `last` writes (NULL: the server's choice) with a staged plan, tell what differs, and
+ * withdraw the plan. 0 nothing differs, 1 something does, or a negative code. */
+int link_rehearse(struct plugin_link *link, const json_t *plan, const char *last, bool json, struct err *err);
+/* Forget a staged plan. */
+void link_withdraw(struct plugin_link *link, const char *stage);
+
 /* Show a staged plan, ask, activate, and watch the probation. `yes`: do not ask; `wait` false: do not watch. */
 int link_go(struct plugin_link *link, const json_t *plan, bool yes, bool wait, struct err *err);
 
