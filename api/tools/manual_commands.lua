@@ -100,7 +100,7 @@ function manual_commands.page(all, plugin)
     if #items > 0 then out("## %s\n\n", part[2]) end
     for _, item in ipairs(items) do part[3](out, item) end
   end
-  return (table.concat(pieces):gsub("\n+$", "\n"))
+  return (table.concat(pieces):gsub(" +\n", "\n"):gsub("\n+$", "\n"))
 end
 
 return manual_commands

@@ -51,3 +51,8 @@ sed -n '/^---@class muster.Global/,/^muster = /p' "$stubs" |
     if name and not inner then print("muster." .. name) end
   end' >>stock
 sort stock | diff - there >differences || { echo "the stubs (<) and the sandbox (>) differ:"; cat differences; exit 1; }
+
+# The template shows lua-language-server where the stubs are.
+"$MUSTER" plugin new guide --lua >said
+library=$(sed -n 's/.*"workspace.library": \["\(.*\)"\].*/\1/p' guide/.luarc.json)
+[ -f "$library/types.lua" ] || { echo "guide/.luarc.json does not name the folder of types.lua: $library"; exit 1; }
