@@ -3,8 +3,8 @@ local shown = require "random_calls.judge".shown
 
 local apart = {}
 
---- What belongs to everybody, and contacts beside, which are shown on purpose.
-local SHARED = { "^fiveones%.campaign%.", "^org%.calendar%.", "^inspect%.checklist%.", "^notes%.", "^org%.route$" }
+--- What belongs to everybody, contacts beside, which are shown on purpose, and how often plugins were called.
+local SHARED = { "^plugin%.", "^fiveones%.campaign%.", "^org%.calendar%.", "^inspect%.checklist%.", "^notes%.", "^org%.route$" }
 
 local function shared(name)
   for _, pattern in ipairs(SHARED) do

@@ -60,7 +60,8 @@ function judge.outcome(call, value, err)
   if err and err.connection then return "the connection was closed" end
   if err and not CODES[err.code] then return "a code that must not be" end
   if err and (not err.text or err.text == "") then return "a refusal without a text" end
-  if err and call.lang and err.code ~= "ERR" and not in_language(err, call.lang, sent) then
+  -- What Lua says of a script that was typed in is Lua's own.
+  if err and call.lang and err.code ~= "ERR" and err.rule ~= "lua.error" and not in_language(err, call.lang, sent) then
     return "not in the language " .. call.lang
   end
   local found = call.part and not OPEN[call.words[1]] and leak(call.part, sent, err and error_texts(err) or value)
