@@ -15,9 +15,11 @@ for page in api/commands/*.md; do
 done
 [ -z "$stale" ] || { echo "the reference is stale: ./dev manual writes it again"; exit 1; }
 
-for page in README.md CONTRIBUTING.md api/*.md api/commands/*.md plugins/*/README.md; do
-  [ -f "$page" ] || continue
-  grep -o '\[[^][]\+\](\([^)#]*\)' "$page" | sed 's/^.*](//' | grep -v '^https\{0,1\}:' | while read -r link; do
-    [ -z "$link" ] || [ -e "$(dirname "$page")/$link" ] || { echo "$page: $link is not there"; exit 1; }
-  done
+# Links, first of a page with a wrong one and one to a heading that is not there.
+printf '# A\n[a](#a) [a](planted.md#a)\n' >"$dir/planted.md"
+lua5.4 tests/lint/links.lua "$dir/planted.md"
+for wrong in nowhere.md planted.md#b '#b'; do
+  printf '# A\n[a](%s)\n' "$wrong" >"$dir/planted.md"
+  if lua5.4 tests/lint/links.lua "$dir/planted.md" >/dev/null; then echo "not noticed: a link to $wrong"; exit 1; fi
 done
+find . -name '*.md' -not -path './build/*' -not -path '*/node_modules/*' -exec lua5.4 tests/lint/links.lua {} +
