@@ -65,4 +65,37 @@ function claims.call_db_is_described(t)
   t.same(sorted(stubs(t)["muster.Db"]), sorted(has))
 end
 
+function claims.each_parameter_is_annotated(t)
+  local params, functions = {}, 0
+  for line in (read(t, "api/types.lua") .. "\n"):gmatch("(.-)\n") do
+    local name, signature = line:match("^function ([%w_.:]+)%((.-)%) end$")
+    local param = line:match("^%-%-%-@param ([%w_.]+)%??%s+%S")
+    if param then params[#params + 1] = param end
+    if name then
+      t.same(table.concat(params, ", "), signature, name)
+      functions = functions + 1
+    end
+    if line == "" or name then params = {} end
+  end
+  assert(functions > 10, "no functions found")
+end
+
+function claims.each_type_that_is_named_is_defined(t)
+  local text = read(t, "api/types.lua")
+  local defined, named = {}, 0
+  for name in text:gmatch("%-%-%-@%l+ (muster%.%w+)") do defined[name] = true end
+  for line in text:gmatch("%-%-%-@%l+ [^\n]*") do
+    -- texts in quotes and those about `require` name modules
+    for name in line:gsub('"[^"]*"', ""):gmatch("muster%.%u%w*") do
+      assert(defined[name], name .. " is not defined: " .. line)
+      named = named + 1
+    end
+  end
+  assert(named > 10, "no types found")
+end
+
+function claims.the_stubs_are_lua(t)
+  assert(load(read(t, "api/types.lua"), "=types.lua", "t", {}))()
+end
+
 return claims
