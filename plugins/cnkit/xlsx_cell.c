@@ -32,8 +32,8 @@ static bool put_date(const struct xlsx *x, double serial, char out[64])
     if (second == 0)
         snprintf(out, 64, "%s", date);
     else
-        snprintf(out, 64, "%s%s%02ld:%02ld:%02ld", day ? date : "", day ? "T" : "", second / 3600, second / 60 % 60,
-                 second % 60);
+        snprintf(out, 64, "%.24s%s%02d:%02d:%02d", day ? date : "", day ? "T" : "", (int)(second / 3600 % 24),
+                 (int)(second / 60 % 60), (int)(second % 60));
     return true;
 }
 
