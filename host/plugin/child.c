@@ -30,6 +30,7 @@
 enum { DEPTH = CALL_DEPTH_MAX + 4, LOAD_MS = 10000, GRACE_MS = 500, LOG_LINES = 100 };
 enum { BACKOFF_MS = 100, BACKOFF_MAX_MS = 60000, STEADY_MS = 60000 };
 enum { OWN_BYTES = 192 * 1024 * 1024, DESCRIBED_BYTES = 1024 * 1024, MEMORY_MIB = 64 };
+enum { TRACE_BYTES = 16 * 1024 };
 
 struct child {
     const struct plugin *plugin;
@@ -76,6 +77,14 @@ static void put_log(const struct child *c, const struct buf *message)
     unsigned char level = (unsigned char)message->data[0];
     log_write(level > LOG_ERROR ? LOG_INFO : (enum log_level)level, "child", "%s: %.*s",
               c->plugin ? c->plugin->name : "", (int)(message->len - (size_t)(end + 1 - message->data)), end + 1);
+}
+
+/* The same, kept: as far as there is room for it. */
+static void take_trace(const struct buf *message, struct buf *trace)
+{
+    const char *end = message->len > 2 ? memchr(message->data + 1, '\0', message->len - 1) : NULL;
+    if (end && trace->len < TRACE_BYTES)
+        buf_append(trace, end + 1, (size_t)(message->data + message->len - end - 1));
 }
 
 /* What it says after HELLO. 0 with the message of READY in `said`. */
@@ -336,7 +345,8 @@ static int answer(struct child *c, const struct remote_task *task, int depth, ui
 {
     struct buf *message = &c->levels[depth].message, *reply = &c->levels[depth].answer;
     buf_clear(reply);
-    int rv = remote_serve(task->call, &c->levels[depth].cursors, buf_view(message), reply);
+    int rv = task->answer ? task->answer(task->answer_arg, buf_view(message), reply)
+                          : remote_serve(task->call, &c->levels[depth].cursors, buf_view(message), reply);
     if (rv == 0 && !c->pid)
         return ERR_IO; /* it was called back, and ended there */
     if (rv == 0 && task->heard)
@@ -361,6 +371,8 @@ static int converse(struct child *c, const struct remote_task *task, int depth, 
             return conclude(c, task, buf_view(message), out, err);
         if (kind == LINE_ASK)
             rv = answer(c, task, depth, deadline);
+        else if (kind == LINE_LOG && task->trace)
+            take_trace(message, task->trace);
         else if (kind == LINE_LOG && lines++ < LOG_LINES)
             put_log(c, message);
         else

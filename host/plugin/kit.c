@@ -323,18 +323,28 @@ static bool required(const struct package *p, const char *name)
     return false;
 }
 
+bool kit_push_far(lua_State *L, void *arg, const char *name)
+{
+    const struct package *p = arg;
+    if (strcmp(p->plugin.name, name) == 0)
+        return kit_push(L, arg, name);
+    if (!p->registry || !required(p, name))
+        return false;
+    luaL_checkstack(L, 8, "require");
+    lua_pushstring(L, name);
+    push_proxy(L);
+    return true;
+}
+
 bool kit_push(lua_State *L, void *arg, const char *name)
 {
     const struct package *p = arg;
     int count = 0;
     if (!p->registry || !required(p, name))
         return false;
+    if (p->registry->alone && strcmp(p->plugin.name, name) != 0)
+        return kit_push_far(L, arg, name);
     luaL_checkstack(L, 8, "require");
-    if (p->registry->alone && strcmp(p->plugin.name, name) != 0) {
-        lua_pushstring(L, name);
-        push_proxy(L);
-        return true;
-    }
     lua_newtable(L);
     for (int i = 0; i < p->registry->commands.count; i++) {
         const struct command *c = p->registry->commands.items[i];

@@ -11,6 +11,9 @@
  * a table of the pure commands: `require "cnkit".name.check(text)`. False when there are none. [-0, +0|1, e] */
 bool kit_push(lua_State *L, void *arg, const char *name);
 
+/* The same for a plugin that is listened to: others are reached through the host even where they are here. */
+bool kit_push_far(lua_State *L, void *arg, const char *name);
+
 /* A process that holds one plugin alone knows what it requires by name only: it passes the arguments of a pure command
  * on under the names "1", "2", …. Here they get their own names, in `out` (as many as there are in `args`). 0, or
  * ERR_ARG when there are too many. */

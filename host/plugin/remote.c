@@ -11,7 +11,7 @@
  *
  * Buffers are one per depth of asking, because an answer may be preceded by a command that asks again. */
 
-enum { DEPTH = CALL_DEPTH_MAX + 4, FACTS = 10, QUERY = 5, ARGS_MAX = 256 };
+enum { DEPTH = CALL_DEPTH_MAX + 4, FACTS = 10, QUERY = 5, ARGS_MAX = 256 /* of struct remote_received */ };
 
 /* A text given out until the command ends. */
 struct kept {
@@ -263,14 +263,7 @@ void remote_side_end(struct remote_side *side)
 
 /* -- running what the host says -- */
 
-struct received {
-    struct call facts;
-    int64_t timeout_ms;
-    struct figure_query query;
-    struct value args[ARGS_MAX];
-};
-
-static int take_facts(struct reader *r, struct received *in)
+static int take_facts(struct reader *r, struct remote_received *in)
 {
     struct call *f = &in->facts;
     int64_t deadline, zone, write;
@@ -297,33 +290,38 @@ static int take_query(struct reader *r, struct figure_query *q)
                : 0;
 }
 
-static int take_args(struct reader *r, int64_t count, int nargs, struct received *in)
+int remote_take_task(struct slice message, struct remote_received *in)
 {
-    if (count != nargs || nargs > ARGS_MAX)
+    struct reader r = {message};
+    struct slice word;
+    int64_t count;
+    *in = (struct remote_received){.nargs = 0};
+    if (remote_take_array(&r, &count) || remote_take_text(&r, 10, &word) || remote_take_text(&r, 200, &in->name) ||
+        take_facts(&r, in))
         return ERR_PROTO;
-    for (int i = 0; i < nargs; i++)
-        if (remote_take_value(r, &in->args[i]) != 0)
+    in->is_figure = slice_is(word, "figure");
+    count -= 2 + FACTS + (in->is_figure ? QUERY : 0);
+    if ((!in->is_figure && !slice_is(word, "run")) || (in->is_figure && take_query(&r, &in->query)) || count < 0 ||
+        count > ARGS_MAX)
+        return ERR_PROTO;
+    for (; in->nargs < count; in->nargs++)
+        if (remote_take_value(&r, &in->args[in->nargs]) != 0)
             return ERR_PROTO;
-    return r->rest.len == 0 ? 0 : ERR_PROTO;
+    return r.rest.len == 0 ? 0 : ERR_PROTO;
 }
 
 static int run_received(struct remote_side *side, struct runtime *rt, struct slice message, struct buf *out,
                         struct err *err)
 {
-    struct received in = {.facts = {0}};
-    struct reader r = {message};
-    struct slice word, name;
-    int64_t count;
+    struct remote_received in;
     const struct command *command = NULL;
     const struct figure *fig = NULL;
-    int bad = remote_take_array(&r, &count) || remote_take_text(&r, 10, &word) || remote_take_text(&r, 200, &name) ||
-              take_facts(&r, &in);
-    count -= 2 + FACTS;
-    if (!bad && slice_is(word, "run") && (command = registry_command(side->registry, name)))
-        bad = take_args(&r, count, command->nargs, &in);
-    else if (!bad && slice_is(word, "figure") && (fig = registry_figure(side->registry, name)))
-        bad = take_query(&r, &in.query) || take_args(&r, count - QUERY, fig->nargs, &in);
-    if (bad || (!command && !fig))
+    bool good = remote_take_task(message, &in) == 0;
+    if (good && in.is_figure)
+        good = (fig = registry_figure(side->registry, in.name)) && fig->nargs == in.nargs;
+    else if (good)
+        good = (command = registry_command(side->registry, in.name)) && command->nargs == in.nargs;
+    if (!good)
         return err_set(err, ERR_INTERNAL, "the plugin's process does not know what it was asked to run");
     struct call call = remote_side_begin(side, &in.facts);
     int rv = command ? runtime_run(rt, command, &call, in.args, (int)in.timeout_ms, out, err)

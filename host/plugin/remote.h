@@ -37,8 +37,24 @@ struct remote_task {
     /* Told of each question and its answer, if not NULL. */
     void (*heard)(void *arg, struct slice message, struct slice answer);
     void *heard_arg;
+    /* Answers the questions in the place of the host, if not NULL; `call` is then only facts. As remote_serve. */
+    int (*answer)(void *arg, struct slice message, struct buf *answer);
+    void *answer_arg;
+    struct buf *trace; /* where a fault's traceback goes instead of the log, or NULL */
 };
 void remote_put_task(const struct remote_task *task, struct buf *message);
+/* A task as it was sent. Texts point into the message, whose bytes are changed: texts end in NUL where they are so
+ * declared. 0 or ERR_PROTO. */
+struct remote_received {
+    bool is_figure;
+    struct slice name;
+    struct call facts;
+    int64_t timeout_ms;
+    struct figure_query query;
+    struct value args[256];
+    int nargs;
+};
+int remote_take_task(struct slice message, struct remote_received *out);
 /* Take the result apart: appends the reply, checked, to `out`. 0, the plugin's error, ERR_TOOBIG, or ERR_PROTO when it
  * is no result at all; `out` is as before on any error. */
 int remote_take_result(struct slice message, size_t max_bytes, struct buf *out, struct err *err);

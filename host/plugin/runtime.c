@@ -7,6 +7,7 @@
 #include "plugin/eval.h"
 #include "plugin/kit.h"
 #include "plugin/output.h"
+#include "plugin/remote.h"
 #include "plugin/tally.h"
 #include "plugin/texts.h"
 #include "script/binding.h"
@@ -39,6 +40,7 @@ struct state {
     struct sandbox *sb;   /* NULL: to be built */
     struct child *child;  /* of a plugin that runs in a process of its own, instead of the others */
     int *runs, *computes; /* references by slot */
+    bool far;             /* reach other plugins through the host alone: it is listened to */
 };
 
 struct runtime {
@@ -112,7 +114,7 @@ static int build_state(struct runtime *rt, struct state *state, struct err *err)
         .plugin = p->plugin.name,
         .soft_bytes = p->plugin.asks.memory_mib > 0 ? (size_t)p->plugin.asks.memory_mib << 20 : rt->limits.soft_bytes,
         .find = package_find,
-        .push_module = kit_push,
+        .push_module = state->far ? kit_push_far : kit_push,
         .arg = (void *)(uintptr_t)p,
     };
     struct frame frame = {
@@ -415,8 +417,8 @@ static int run_script(struct runtime *rt, struct job *job, struct frame *frame, 
     return rv;
 }
 
-static int run_native(struct runtime *rt, const struct command *command, struct call *call, const struct value *args,
-                      struct frame *frame, struct buf *out, struct err *err)
+static int call_native(struct runtime *rt, const struct command *command, struct call *call, const struct value *args,
+                       struct frame *frame, struct buf *out, struct err *err)
 {
     struct reply reply;
     size_t start = out->len;
@@ -434,6 +436,13 @@ static int run_native(struct runtime *rt, const struct command *command, struct 
         rv = err_rule(err, rv, "limit.time", NULL,
                       "command %s: stopped after its limit of %d ms; nothing was kept; ask for less at once",
                       command->name, frame->limit_ms);
+    return rv;
+}
+
+static int run_native(struct runtime *rt, const struct command *command, struct call *call, const struct value *args,
+                      struct frame *frame, struct buf *out, struct err *err)
+{
+    int rv = call_native(rt, command, call, args, frame, out, err);
     const struct declared_command *declared = (const struct declared_command *)(const void *)command;
     tally_run(declared->package, declared, frame, NULL, rv);
     return rv;
@@ -551,4 +560,76 @@ int runtime_eval(struct runtime *rt, struct eval *e, struct call *call, struct e
     int rv = run_script(rt, &job, &frame, run_eval, &e->values, err);
     drop_state(&state);
     return rv == ERR_INTERNAL ? own_fault(e, whose->plugin.name, err) : rv;
+}
+
+/* -- listening -- */
+
+struct listening {
+    const struct remote_task *task;
+    struct remote_cursors cursors;
+};
+
+static int relay(void *arg, struct slice message, struct buf *answer, struct err *err)
+{
+    struct listening *l = arg;
+    if (remote_serve(l->task->call, &l->cursors, message, answer) != 0)
+        return err_set(err, ERR_INTERNAL, "the host could not answer");
+    l->task->heard(l->task->heard_arg, message, buf_view(answer));
+    return 0;
+}
+
+/* In a state that is made for it, which is not counted. */
+static int listen_script(struct runtime *rt, const struct package *package, const struct remote_task *task,
+                         struct call *call, struct frame *frame, struct buf *out, struct err *err)
+{
+    struct state state = {.package = package, .far = true};
+    struct job job = {.query = task->query, .args = task->args, .state = &state, .call = call};
+    state.runs = mem_zalloc((size_t)(package->plugin.commands + 1) * sizeof(int));
+    state.computes = mem_zalloc((size_t)(package->plugin.figures + 1) * sizeof(int));
+    job.command = (const struct declared_command *)(const void *)task->command;
+    job.figure = (const struct declared_figure *)(const void *)task->figure;
+    int rv = build_state(rt, &state, err);
+    if (rv == 0) {
+        state.package = NULL;
+        state.sb->trace = task->trace;
+        rv = run_script(rt, &job, frame, task->command ? run_command : run_figure, out, err);
+    }
+    drop_state(&state);
+    free(state.runs);
+    free(state.computes);
+    return rv;
+}
+
+static int listen_here(struct runtime *rt, const struct package *package, const struct remote_task *task,
+                       struct frame *frame, struct buf *out, struct err *err)
+{
+    struct listening l = {.task = task};
+    const struct remote_line line = {relay, &l};
+    struct remote_side *side = remote_side_new(rt->registry, &line);
+    struct call call = remote_side_begin(side, task->call);
+    int rv = task->command && task->command->native ? call_native(rt, task->command, &call, task->args, frame, out, err)
+                                                    : listen_script(rt, package, task, &call, frame, out, err);
+    remote_side_end(side);
+    remote_side_free(side);
+    store_remote_close_all(&l.cursors);
+    return rv;
+}
+
+int runtime_listen(struct runtime *rt, const struct remote_task *task, struct buf *out, struct err *err)
+{
+    const struct command *c = task->command;
+    const struct package *package = c ? ((const struct declared_command *)(const void *)c)->package
+                                      : ((const struct declared_figure *)(const void *)task->figure)->package;
+    struct frame frame;
+    begin(task->call, &frame, c, package->plugin.name, c ? c->name : task->figure->name, task->timeout_ms);
+    if (!is_apart(package))
+        return listen_here(rt, package, task, &frame, out, err);
+    frame_enter(rt->watch, &frame);
+    limit_store(rt);
+    int rv = child_run(rt->states[package->index].child, task, out, err);
+    frame_leave(rt->watch, &frame);
+    limit_store(rt);
+    if (rv != 0 && err)
+        texts_localise(task->call->lang, err);
+    return rv;
 }

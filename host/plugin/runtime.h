@@ -47,6 +47,12 @@ struct figure_query {
 int runtime_figure(struct runtime *rt, const struct figure *figure, struct call *call, const struct figure_query *query,
                    const struct value *args, struct buf *out, struct err *err);
 
+struct remote_task;
+/* Run once more what has just failed, and listen to it (plugin/remote.h): what it asks goes as messages, and
+ * task->heard is told of each. A script gets a state of its own. It is not counted. The caller has undone the first
+ * run, and undoes this one. The result is as that of runtime_run. */
+int runtime_listen(struct runtime *rt, const struct remote_task *task, struct buf *out, struct err *err);
+
 /* The watchdog thread, one for the process; start it before the first runtime. */
 int watchdog_start(struct err *err);
 void watchdog_stop(void); /* after the last runtime_free */

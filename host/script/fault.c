@@ -87,7 +87,10 @@ int fault_trace(lua_State *L)
     const char *text = lua_type(L, 1) == LUA_TSTRING ? lua_tostring(L, 1) : luaL_typename(L, 1);
     if (!strstr(text, "stack overflow")) {
         luaL_traceback(L, L, NULL, 1);
-        log_error("plugin", "%s: %s\n%s", sb->options.plugin, text, lua_tostring(L, -1));
+        if (sb->trace)
+            buf_fmt(sb->trace, "%s: %s\n%s", sb->options.plugin, text, lua_tostring(L, -1));
+        else
+            log_error("plugin", "%s: %s\n%s", sb->options.plugin, text, lua_tostring(L, -1));
         lua_pop(L, 1);
     }
     return 1;

@@ -45,6 +45,7 @@ struct sandbox {
 
     /* -- the running command -- */
     struct call *call;     /* NULL between commands */
+    struct buf *trace;     /* where a fault's traceback goes instead of the log, or NULL */
     struct err *doom;      /* of the running command: its first failed statement; code 0 when none */
     struct cursor *cursor; /* open while rows become tables: closed at the end if an error jumped over it */
     int level;
