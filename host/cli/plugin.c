@@ -24,6 +24,8 @@ const struct cli_command cli_plugin_commands[] = {
     {"show", "show one plugin: origin, rights, cost", cli_plugin_change},
     {"verify", "compare the plugins' files with what was installed", cli_plugin_change},
     {"generations", "list the sets of plugins that ran", cli_plugin_change},
+    {"capsules", "list the calls that failed by a fault of a plugin", cli_plugin_capsules},
+    {"replay", "play one of these with a plugin's folder", cli_plugin_replay},
     {NULL, NULL, NULL},
 };
 

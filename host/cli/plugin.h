@@ -18,6 +18,8 @@ int cli_plugin_keys(int argc, char **argv);
 int cli_plugin_install(int argc, char **argv);
 int cli_plugin_upgrade(int argc, char **argv);
 int cli_plugin_rehearse(int argc, char **argv);
+int cli_plugin_capsules(int argc, char **argv);
+int cli_plugin_replay(int argc, char **argv);
 int cli_plugin_change(int argc, char **argv); /* everything else that is one command of the server */
 
 /* In the order of an author's day, then of an administrator's. Ended by an entry without name. */

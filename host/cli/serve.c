@@ -7,6 +7,7 @@
 #include "net/server.h"
 #include "ops/install_start.h"
 #include "ops/probation.h"
+#include "plugin/capsule.h"
 #include "plugin/child_crash.h"
 #include "script/quarantine.h"
 
@@ -210,6 +211,8 @@ static int load(struct serve *s, struct err *err)
         rv = quarantine_start(s->house.quarantine, err);
     if (rv == 0 && !s->check)
         child_crash_start(s->house.data);
+    if (rv == 0 && !s->check)
+        capsule_start(s->house.data);
     if (rv == 0)
         rv = install_start(&s->house.site, s->house.db, !s->check && !s->house.safe_mode, &s->registry, err);
     if (rv == 0 && s->house.site.developer)

@@ -130,6 +130,7 @@ static int write_command(struct batch *b, struct item *item, struct call *call, 
     c->access_changed = access_changed;
     c->switching = switching;
     store_command_abort(c->store);
+    calls_look_at(c, call, err);
     return rv;
 }
 

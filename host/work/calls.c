@@ -1,6 +1,7 @@
 #include "work/calls.h"
 
 #include "base/log.h"
+#include "work/faults.h"
 #include "work/words.h"
 
 #include <stdlib.h>
@@ -30,6 +31,7 @@ struct slice calls_keep(struct calls *c, struct slice text)
 
 void calls_forget(struct calls *c)
 {
+    c->fault[0] = '\0';
     while (c->kept) {
         struct kept *next = c->kept->next;
         free(c->kept);
@@ -92,13 +94,23 @@ int calls_timeout(const struct command *command)
     return command->native ? HOST_WRITE_MS : WRITE_MS; /* a migration may be long */
 }
 
+static int time_of(const struct calls *c, const struct command *command)
+{
+    const int own = calls_timeout(command), asked = c->frames[0].bound.timeout_ms;
+    return asked > 0 && asked < own ? asked : own;
+}
+
 int calls_run(struct calls *c, const struct command *command, struct call *call, struct buf *out, struct err *err)
 {
-    const struct bound *b = &c->frames[0].bound;
-    int timeout_ms = calls_timeout(command);
-    if (b->timeout_ms > 0 && b->timeout_ms < timeout_ms)
-        timeout_ms = b->timeout_ms;
-    return runtime_run(c->runtime, command, call, b->values, timeout_ms, out, err);
+    return runtime_run(c->runtime, command, call, c->frames[0].bound.values, time_of(c, command), out, err);
+}
+
+void calls_look_at(struct calls *c, struct call *call, const struct err *err)
+{
+    const struct remote_task task = {
+        .command = c->command, .args = c->frames[0].bound.values, .call = call, .timeout_ms = time_of(c, c->command)};
+    if (err->code == ERR_INTERNAL)
+        calls_fault(c, &task, err);
 }
 
 void calls_refuse(const struct call *call, const struct err *err, struct buf *out)

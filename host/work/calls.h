@@ -35,6 +35,7 @@ struct calls {
     int nunits, cap_units;
     struct buf paths, path;
     struct kept *kept;
+    char fault[sizeof(((struct err *)0)->text)]; /* of the request: the last one looked at, see faults.h */
 
     /* access_version() before the transaction began: what is read in it may be as old as that */
     uint64_t version;
@@ -61,6 +62,8 @@ int calls_prepare(struct calls *c, const struct run *run, int index, const struc
                   struct err *err);
 /* Run what was prepared; its reply is appended to `out`. */
 int calls_run(struct calls *c, const struct command *command, struct call *call, struct buf *out, struct err *err);
+/* It failed, and what it did was undone: look at why, see faults.h. */
+void calls_look_at(struct calls *c, struct call *call, const struct err *err);
 /* The command's own limit in ms, or the default of its mode. */
 int calls_timeout(const struct command *command);
 /* Append the error reply, in the language of the call. */

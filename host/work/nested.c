@@ -2,6 +2,7 @@
 
 #include "access/unit.h"
 #include "plugin/kit.h"
+#include "work/faults.h"
 
 #include <string.h>
 
@@ -197,7 +198,13 @@ int calls_invoke(struct call *call, struct slice name, const struct named_arg *a
     if (rv)
         return rv;
     rv = runtime_run(c->runtime, command, &inner, f->bound.values, calls_timeout(command), reply, err);
-    return close_level(c, &inner, rv, reply, before, err);
+    rv = close_level(c, &inner, rv, reply, before, err);
+    if (rv == ERR_INTERNAL && err) {
+        const struct remote_task task = {
+            .command = command, .args = f->bound.values, .call = &inner, .timeout_ms = calls_timeout(command)};
+        calls_fault(c, &task, err);
+    }
+    return rv;
 }
 
 /* -- figures -- */
@@ -285,5 +292,10 @@ int calls_figure(struct call *call, struct slice name, const struct named_arg *a
     if (rv)
         return rv;
     rv = runtime_figure(c->runtime, figure, &inner, &q, f->bound.values, reply, err);
-    return close_level(c, &inner, rv, reply, before, err);
+    rv = close_level(c, &inner, rv, reply, before, err);
+    if (rv == ERR_INTERNAL && err) {
+        const struct remote_task task = {.figure = figure, .query = &q, .args = f->bound.values, .call = &inner};
+        calls_fault(c, &task, err);
+    }
+    return rv;
 }

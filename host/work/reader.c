@@ -26,6 +26,8 @@ static void read_command(struct lane *lane, struct run *run, int index, int open
     if (rv == 0) {
         rv = calls_run(c, c->command, &call, &run->out, &err);
         store_limits(c->store, 0, 0, 0);
+        if (rv)
+            calls_look_at(c, &call, &err);
     }
     if (rv)
         calls_refuse(&call, &err, &run->out);
