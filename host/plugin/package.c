@@ -1,5 +1,7 @@
-#include "plugin/catalog.h"
 #include "plugin/package.h"
+
+#include "base/utf8.h"
+#include "plugin/catalog.h"
 #include "plugin/version.h"
 #include "tls/random.h"
 #include "tls/sign.h"
@@ -44,10 +46,25 @@ void package_info_close(struct package_info *info)
     *info = (struct package_info){0};
 }
 
+/* A name out of a foreign archive, fit for a terminal: cut, and without control characters and what is no UTF-8. */
+static void printable(const char *name, char out[201])
+{
+    const size_t len = utf8_cut(slice_of(name), 200);
+    const bool valid = utf8_valid((struct slice){name, len});
+    for (size_t i = 0; i < len; i++) {
+        const unsigned char c = (unsigned char)name[i];
+        out[i] = c < 0x20 || c == 0x7f || (c >= 0x80 && !valid) ? '?' : name[i];
+    }
+    out[len] = '\0';
+}
+
 static int refuse(struct walk *w, const char *rule, const char *why, const char *name)
 {
+    char shown[201] = "";
+    if (name)
+        printable(name, shown);
     return err_rule(w->err, strcmp(rule, "package.size") == 0 ? ERR_TOOBIG : ERR_POLICY, rule, NULL,
-                    "the package is refused: %s%s%.200s", why, name ? ": " : "", name ? name : "");
+                    "the package is refused: %s%s%s", why, name ? ": " : "", shown);
 }
 
 /* -- names -- */
@@ -266,7 +283,7 @@ static int check_signature(struct walk *w, const char *keys_dir, bool needed)
     return found ? 0
                  : refuse(w, "package.key",
                           "its signature is of none of the keys that are trusted here, or it was changed; "
-                          "`muster plugin keys` shows and adds keys",
+                          "`muster plugin keys trust FILE` trusts one more",
                           NULL);
 }
 
