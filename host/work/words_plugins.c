@@ -102,7 +102,7 @@ const struct text words_plugins[] = {
     {"plugin %s %s requires %s", "插件 %s %s 的依赖不满足：%s"},
     {"plugin %s, manifest.lua: %s", "插件 %s 的清单有误：%s"},
     {"plugin %s: there is no init.lua", "插件 %s 没有 init.lua"},
-    {"plugin %s, %s", "插件 %s 不能加载：%s"},
+    {"plugin %s, %s", "插件 %s，%s"},
     {"plugin %s: %s", "插件 %s：%s"},
     /* how they do */
     {"%s is unwell: %s answers that it is not ok", "插件 %s 状态不良：%s 的答复为不正常"},
