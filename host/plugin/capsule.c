@@ -171,7 +171,6 @@ void capsule_make(struct runtime *rt, const struct registry *registry, const str
         log_error("capsule", "%s: %s", path, strerror(failed));
         return;
     }
-    log_warn("capsule", "%s of %s failed: %s; `muster plugin replay %s` plays it again", name_of(task),
-             task->call->user ? task->call->user : "", err->text, path);
+    log_warn("capsule", "%s failed; `muster plugin replay %s` plays it again", name_of(task), path);
     tidy(is_capsule, CAPSULE_KEPT);
 }

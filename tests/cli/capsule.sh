@@ -125,4 +125,66 @@ done
 if grep -r swordfish "$data/capsules"; then fail "a secret was kept"; fi
 "$MUSTER" plugin replay "$(of dues.lock)" --print >"$dir/out"
 said "attempt to index a nil value (field 'doors')"
+
+# -- code in C, and what it does for others; a process of its own --
+house_stop
+mkdir -p "$dir/bundled/cee" "$dir/bundled/near" "$dir/bundled/far"
+cat >"$dir/bundled/cee/manifest.lua" <<'LUA'
+return { name = "cee", version = "1.0.0", api = 1, summary = "In C.", requires = {}, native = true }
+LUA
+cat >"$dir/bundled/cee/cee.c" <<'C'
+#include <muster.h>
+
+static int twice(const struct muster_host *host, struct muster_call *call, const struct muster_value *args)
+{
+    host->reply_int(call, 2 * args[0].i);
+    return MUSTER_OK;
+}
+
+/* It says that it failed, and not why. */
+static int bug(const struct muster_host *host, struct muster_call *call, const struct muster_value *args)
+{
+    int64_t number;
+    (void)args;
+    return host->next(call, "cee", &number) == MUSTER_OK ? MUSTER_FAILED : MUSTER_OK;
+}
+
+static const struct muster_command commands[] = {
+    {.name = "cee.twice",
+     .mode = MUSTER_READ, .flags = MUSTER_PURE, .args = "n:int", .returns = "int", .summary_en = "Twice.", .run = twice},
+    {.name = "cee.bug", .mode = MUSTER_WRITE, .args = "", .returns = "int", .summary_en = "A bug.", .run = bug},
+};
+
+MUSTER_PLUGIN("cee", "1.0.0", commands);
+C
+"$MUSTER" plugin build "$dir/bundled/cee" >"$dir/out" 2>&1 || fail "$(cat "$dir/out")"
+for name in near far; do
+  isolate=""
+  [ $name = near ] || isolate=', isolate = "process"'
+  echo "return { name = \"$name\", version = \"1.0.0\", api = 1, summary = \"L.\", requires = { \"cee\" }$isolate }" \
+    >"$dir/bundled/$name/manifest.lua"
+  cat >"$dir/bundled/$name/init.lua" <<LUA
+local cee = require "cee"
+return { commands = { ["$name.bug"] = { mode = "write", args = { "n:int" }, returns = "int", summary = "Bug.",
+  run = function(call, n)
+    local t = { [84] = {} }
+    return t[cee.twice(n)].x.y + call:next("n")
+  end } } }
+LUA
+done
+house_start
+for command in cee.bug 'near.bug 42' 'far.bug 42'; do
+  fails call $command
+  said INTERNAL
+  file=$(of "${command%% *}")
+  [ -n "$file" ] || fail "no capsule of $command"
+  replay 1 "$file"
+  "$MUSTER" plugin replay "$file" --print >"$dir/out"
+  grep -q '"next","cee"\|"invoke","cee.twice","1","42"' "$dir/out" || fail "it heard nothing: $(cat "$dir/out")"
+  case $command in cee*) ;; *) said 'stack traceback' ;; esac
+done
+sed 's/.x.y + call:next("n")/ and n/' "$dir/bundled/far/init.lua" >"$dir/init"
+mkdir "$dir/far" && cp "$dir/init" "$dir/far/init.lua" && cp "$dir/bundled/far/manifest.lua" "$dir/far"
+replay 0 "$(of far.bug)" "$dir/far"
+said 'succeeds: 42'
 house_stop
