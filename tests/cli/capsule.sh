@@ -23,6 +23,7 @@ cat >"$dir/bundled/rates/init.lua" <<'LUA'
 return { commands = { ["rates.of"] = { mode = "read", args = { "name:text" }, returns = "int", summary = "Rate.",
   run = function(_, name)
     if name == "none" then local t; return t.rate end
+    if name:find("fish") then error("no rate of " .. name) end
     return #name
   end } } }
 LUA
@@ -56,6 +57,14 @@ c["dues.open"] = { mode = "read", args = { "key!:text" }, returns = "nil", summa
   run = function(_, key) error("no door for " .. key) end }
 c["dues.lock"] = { mode = "read", args = { "key!:text" }, returns = "nil", summary = "Lock.",
   run = function(_, key) local t = {}; return t.doors[key] end }
+c["dues.pass"] = { mode = "read", args = { "key!:text" }, returns = "int", summary = "Hand a secret on.",
+  run = function(call, key) return call:invoke("rates.of", { name = key }) end }
+c["dues.chain"] = { mode = "read", args = {}, returns = "nil", summary = "Make a secret.",
+  run = function(call)
+    local one = call.db:value("SELECT 1")
+    pcall(call.invoke, call, "dues.lock", { key = "swordfish" .. 77 + one })
+    return one.x.y
+  end }
 return { commands = c }
 LUA
 cp -r "$dir/bundled/dues" "$dir/mended"
@@ -102,9 +111,7 @@ said 'fails in another way'
 replay 2 "$dir/dues/init.lua"
 replay 2 "$file" "$dir/nowhere"
 
-# -- once for the same fault; a read with rows and calls of others --
-fails call dues.add Bob
-[ "$(made)" = 1 ] || fail "the same fault was kept twice"
+# -- a read with rows, and calls of others: the fault is the innermost's --
 call dues.add none 5 >/dev/null
 fails call dues.sum
 [ "$(made)" = 2 ] || fail "not one capsule, of the plugin that failed: $(ls "$data/capsules")"
@@ -122,6 +129,14 @@ for command in dues.open dues.lock; do
   replay 2 "$(of $command)"
   said 'it takes a secret'
 done
+count=$(made)
+fails call dues.pass key=swordfish77
+said INTERNAL
+[ "$(made)" = "$count" ] || fail "a capsule of what a secret was handed to: $(ls "$data/capsules")"
+fails call dues.chain
+"$MUSTER" plugin replay "$(of dues.chain)" --print >"$dir/out"
+said 'short of *it goes on with a command that takes a secret'
+said '"SELECT 1"'
 if grep -r swordfish "$data/capsules"; then fail "a secret was kept"; fi
 "$MUSTER" plugin replay "$(of dues.lock)" --print >"$dir/out"
 said "attempt to index a nil value (field 'doors')"

@@ -218,6 +218,26 @@ static void what_was_made_of_a_secret_is_masked(void **state)
     capsule_close(&c);
 }
 
+/* It would end its process again. */
+static void a_crash_is_kept_without_playing(void **state)
+{
+    (void)state;
+    start();
+    const struct command *command = registry_command(world.registry, SLICE("demo.say"));
+    const struct value arg = value_cstr("Ann");
+    struct call call = world_call(&world, false);
+    const struct remote_task task = {.command = command, .args = &arg, .call = &call};
+    struct capsule c;
+    err_rule(&world.err, ERR_INTERNAL, "plugin.crashed", NULL, "its process ended");
+    assert_true(capsule_wanted(&task, &world.err));
+    assert_false(capsule_may_listen(&task, &world.err));
+    capsule_make(NULL, world.registry, &task, &world.err);
+    newest(&c);
+    assert_true(slice_is(c.args, "{\"text\":\"Ann\"}"));
+    assert_true(c.task.len == 0 && slice_is(c.short_of, "it was not run again: it ended its process"));
+    capsule_close(&c);
+}
+
 static void few_are_made_in_a_minute_and_one_of_each_fault(void **state)
 {
     (void)state;
@@ -225,12 +245,15 @@ static void few_are_made_in_a_minute_and_one_of_each_fault(void **state)
     int made = 0;
     start();
     assert_true(ask("demo.say", "again", NULL));
-    assert_false(ask("demo.say", "again", NULL));
+    /* The minute may turn meanwhile, but not twice. */
+    if (ask("demo.say", "again", NULL)) {
+        made++;
+        assert_false(ask("demo.say", "again", NULL));
+    }
     for (int i = 0; i < 3 * CAPSULE_A_MINUTE; i++) {
         snprintf(text, sizeof(text), "text=%d", i);
         made += ask("demo.say", text, NULL);
     }
-    /* The minute may have turned meanwhile, once. */
     assert_true(made >= CAPSULE_A_MINUTE - 1 && made <= 2 * CAPSULE_A_MINUTE);
     assert_int_equal(count_files(), made + 1);
 }
@@ -316,6 +339,7 @@ int main(void)
         WORLD(a_figure_is_played_too),
         WORLD(refusals_and_stops_leave_none),
         WORLD(what_was_made_of_a_secret_is_masked),
+        WORLD(a_crash_is_kept_without_playing),
         WORLD(few_are_made_in_a_minute_and_one_of_each_fault),
         WORLD(the_newest_are_kept),
         WORLD(none_is_longer_than_its_limit),
