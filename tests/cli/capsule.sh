@@ -12,7 +12,7 @@ replay() { # replay STATUS FILE [DIR]: with that exit status
   [ "$status" = "$want" ] || fail "replay $*: exit status $status, not $want: $(cat "$dir/out")"
 }
 made() { find "$data/capsules" -name '*.capsule' 2>/dev/null | wc -l; }
-of() { find "$data/capsules" -name "*-$1-*.capsule"; }
+of() { find "$data/capsules" -name "*-$1-*.capsule" | sort | head -n 1; }
 
 house_new
 mkdir -p "$dir/bundled/dues/migrations" "$dir/bundled/rates"
