@@ -32,7 +32,7 @@ if(CMOCKA_FOUND)
     file(GLOB seeds CONFIGURE_DEPENDS tests/fuzz/seeds/${short}*)
     muster_test(fuzz.${short} 120 $<TARGET_FILE:${name}> -n 20000 -s 1 ${seeds})
   endforeach()
-  add_custom_target(tests DEPENDS muster bench_load ${TEST_PROGRAMS})
+  add_custom_target(tests DEPENDS muster bench_load bench_sandbox ${TEST_PROGRAMS})
 endif()
 
 file(GLOB SESSIONS CONFIGURE_DEPENDS tests/session/*.session plugins/*/tests/*.session)

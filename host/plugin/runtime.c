@@ -116,6 +116,7 @@ static int build_state(struct runtime *rt, struct state *state, struct err *err)
         .find = package_find,
         .push_module = state->far ? kit_push_far : kit_push,
         .arg = (void *)(uintptr_t)p,
+        .bare = rt->limits.bare,
     };
     struct frame frame = {
         .deadline_ns = deadline_in(LOAD_MS), .limit_ms = LOAD_MS, .plugin = p->plugin.name, .command = "init.lua"};

@@ -14,6 +14,7 @@ struct runtime_limits {
     size_t reply_bytes; /* of one reply; 0: 8 MiB */
     bool suspend;       /* refuse a command for ten minutes once its limits stopped it three times within ten */
     bool amnesia;       /* rebuild the state after every command: tests */
+    bool bare;          /* without the sandbox: to measure what it costs, see struct sandbox_options */
 };
 
 /* Build the states (each loads its plugin and is checked against the registry's declarations). Takes a reference of the

@@ -122,6 +122,14 @@ static void *allocate(void *ud, void *ptr, size_t osize, size_t nsize)
     return fresh;
 }
 
+static void *allocate_bare(void *ud, void *ptr, size_t osize, size_t nsize)
+{
+    (void)ud, (void)osize;
+    if (nsize == 0)
+        free(ptr);
+    return nsize == 0 ? NULL : realloc(ptr, nsize);
+}
+
 static int panic(lua_State *L)
 {
     log_error("script", "plugin %s: Lua error outside of protection", sandbox_of(L)->options.plugin);
@@ -161,6 +169,28 @@ void sandbox_compile(lua_State *L, struct slice source, const char *chunk)
 
 /* -- life -- */
 
+/* Lua's own libraries, but for `require` and what a plugin must not have: its code has to run as it is. */
+static void open_bare(lua_State *L)
+{
+    static const char *const kept[] = {"pcall", "xpcall", "setmetatable", "tostring", "load"};
+    const int count = sizeof(kept) / sizeof(kept[0]), top = lua_gettop(L);
+    luaL_requiref(L, LUA_STRLIBNAME, luaopen_string, 1);
+    luaL_requiref(L, LUA_TABLIBNAME, luaopen_table, 1);
+    lua_settop(L, top);
+    for (int i = 0; i < count; i++)
+        lua_getglobal(L, kept[i]);
+    sandbox_open_muster(L);
+    sandbox_open_call(L);
+    sandbox_open_base(L);
+    lua_pushglobaltable(L);
+    for (int i = 0; i < count; i++) {
+        lua_pushstring(L, kept[i]);
+        lua_pushvalue(L, top + 1 + i);
+        lua_rawset(L, -3);
+    }
+    lua_settop(L, top);
+}
+
 static int open_all(lua_State *L)
 {
     static const luaL_Reg libs[] = {
@@ -172,6 +202,10 @@ static int open_all(lua_State *L)
     for (size_t i = 0; i < sizeof(libs) / sizeof(libs[0]); i++) {
         luaL_requiref(L, libs[i].name, libs[i].func, 1);
         lua_pop(L, 1);
+    }
+    if (sandbox_of(L)->options.bare) {
+        open_bare(L);
+        return 0;
     }
     sandbox_open_strings(L);
     sandbox_open_tables(L);
@@ -191,7 +225,7 @@ struct sandbox *sandbox_new(const struct sandbox_options *options)
     if (sb->options.string_bytes == 0)
         sb->options.string_bytes = STRING_BYTES;
     sb->hard = 3 * sb->options.soft_bytes;
-    sb->L = lua_newstate(allocate, sb);
+    sb->L = lua_newstate(options->bare ? allocate_bare : allocate, sb);
     if (!sb->L)
         abort();
     *(struct sandbox **)lua_getextraspace(sb->L) = sb;
@@ -253,9 +287,11 @@ int sandbox_run(struct sandbox *sb, struct watch *watch, struct frame *frame, lu
     frame->sandbox = sb;
     sb->cursor = NULL;
     sb->entered++;
-    frame_enter(watch, frame);
+    if (!sb->options.bare)
+        frame_enter(watch, frame);
     int rv = protect(sb, frame, body, arg, err);
-    frame_leave(watch, frame);
+    if (!sb->options.bare)
+        frame_leave(watch, frame);
     sb->entered--;
     sb->coroutines = coroutines;
     cursor_close(sb->cursor);

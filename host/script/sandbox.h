@@ -24,6 +24,7 @@ struct sandbox_options {
      * [-0, +0|1, e] */
     bool (*push_module)(lua_State *L, void *arg, const char *name);
     void *arg;
+    bool bare; /* Lua's own libraries and allocator, no limit at all: only to measure what the sandbox costs */
 };
 
 /* Buffers of one nesting of call:invoke inside a state. */
