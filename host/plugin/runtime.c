@@ -1,7 +1,6 @@
 #include "plugin/states.h"
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "plugin/child.h"
 #include "plugin/eval.h"
 #include "plugin/kit.h"

@@ -3,8 +3,6 @@
 #include "base/clock.h"
 #include "plugin/child.h"
 #include "plugin/kit.h"
-#include "script/binding.h"
-#include "script/copy.h"
 
 #include <stdlib.h>
 #include <string.h>
