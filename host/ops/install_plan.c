@@ -216,7 +216,7 @@ int plan_check_accepted(const struct plan *p, const struct value *accept, struct
 
 /* -- showing it -- */
 
-static void write_words(struct reply *reply, const char *key, const char *words)
+void plan_write_words(struct reply *reply, const char *key, const char *words)
 {
     reply_key(reply, key);
     reply_array_open(reply);
@@ -248,8 +248,8 @@ static void write_change(struct reply *reply, const struct plan_change *c)
     reply_key_cstr(reply, "signer", c->signer);
     reply_key_cstr(reply, "sha256", c->sha256);
     reply_key_cstr(reply, "trust", c->trust);
-    write_words(reply, "asks", c->asks);
-    write_words(reply, "added", c->added);
+    plan_write_words(reply, "asks", c->asks);
+    plan_write_words(reply, "added", c->added);
     reply_close(reply);
 }
 

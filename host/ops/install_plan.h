@@ -48,4 +48,7 @@ int plan_migrations(struct plan *p, struct store *s, const struct registry *afte
 int plan_check_accepted(const struct plan *p, const struct value *accept, struct err *err);
 void plan_write(const struct plan *p, int64_t stage, struct reply *reply);
 
+/* Words between blanks, as a list under this key. */
+void plan_write_words(struct reply *reply, const char *key, const char *words);
+
 #endif

@@ -1,6 +1,7 @@
 #include "ops/install_commands.h"
 
 #include "base/clock.h"
+#include "ops/install_plan.h"
 #include "ops/install_record.h"
 #include "ops/install_start.h"
 #include "plugin/shelf.h"
@@ -13,19 +14,6 @@
 
 /* What runs, where it came from, and whether it still is what it was. A lane tells of the generation that it runs: its
  * set belongs to the registry, so that most of this needs no look into the database. */
-
-static void write_words(struct reply *reply, const char *key, const char *words)
-{
-    reply_key(reply, key);
-    reply_array_open(reply);
-    for (const char *at = words ? words + strspn(words, " ") : ""; *at;) {
-        struct slice word = {at, strcspn(at, " ")};
-        reply_text(reply, word);
-        at += word.len;
-        at += strspn(at, " ");
-    }
-    reply_close(reply);
-}
 
 static void write_requires(struct reply *reply, const struct plugin *p)
 {
@@ -197,7 +185,7 @@ static void write_shown(const struct call *call, const struct set_plugin *known,
     reply_key_cstr(reply, "signer", known && known->signer && known->signer[0] ? known->signer : NULL);
     write_requires(reply, p);
     write_required_by(reply, r, name);
-    write_words(reply, "asks", p ? buf_cstr(&asks) : known->asks);
+    plan_write_words(reply, "asks", p ? buf_cstr(&asks) : known->asks);
     reply_key_cstr(reply, "health", p ? p->health : NULL);
     write_hash(reply, p);
     reply_key_cstr(reply, "package_sha256", known ? known->package_hash : NULL);
