@@ -186,19 +186,6 @@ static void a_migration_brings_its_way_back(void **state)
     assert_non_null(strstr(world.err.text, "003_c.down.sql: there is no migration 003_c.sql that it could undo"));
 }
 
-static int start_watchdog(void **state)
-{
-    (void)state;
-    return watchdog_start(NULL);
-}
-
-static int stop_watchdog(void **state)
-{
-    (void)state;
-    watchdog_stop();
-    return 0;
-}
-
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)

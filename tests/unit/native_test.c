@@ -636,19 +636,6 @@ static void a_rebuilt_object_is_opened_anew(void **state)
         registry_unref(kept[i]);
 }
 
-static int start_watchdog(void **state)
-{
-    (void)state;
-    return watchdog_start(NULL);
-}
-
-static int stop_watchdog(void **state)
-{
-    (void)state;
-    watchdog_stop();
-    return 0;
-}
-
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)

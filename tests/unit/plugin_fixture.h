@@ -34,11 +34,30 @@ struct world {
 
 /* ThreadSanitizer holds signals back until the program next allocates or waits, so a script that does neither can't be
  * stopped under it; and a process takes a second to end. */
-static inline void skip_with_late_signals(void)
+static inline bool signals_are_late(void)
 {
     const char *sanitize = getenv("MUSTER_SANITIZE");
-    if (sanitize && strcmp(sanitize, "thread") == 0)
+    return sanitize && strcmp(sanitize, "thread") == 0;
+}
+
+static inline void skip_with_late_signals(void)
+{
+    if (signals_are_late())
         skip();
+}
+
+/* A group's setup and teardown. */
+static inline int start_watchdog(void **state)
+{
+    (void)state;
+    return watchdog_start(NULL);
+}
+
+static inline int stop_watchdog(void **state)
+{
+    (void)state;
+    watchdog_stop();
+    return 0;
 }
 
 static inline void put_file(const char *dir, const char *name, const char *text)

@@ -196,7 +196,8 @@ static void wrong_manifests_are_refused(void **state)
     put_file(world.dir, "plugins/demo/manifest.lua",
              "return { name = 'other', version = '1.0.0', api = 1, summary = 'x' }");
     refuse("name is \"other\", but its folder is demo");
-    put_file(world.dir, "plugins/demo/manifest.lua", "return { name = 'demo', version = '1.0.0', api = 2, summary = 'x' }");
+    put_file(world.dir, "plugins/demo/manifest.lua",
+             "return { name = 'demo', version = '1.0.0', api = 2, summary = 'x' }");
     refuse("api must be 1");
     put_file(world.dir, "plugins/demo/manifest.lua", "return { name = 'demo', api = 1, summary = 'x' }");
     refuse("version must be a text");
@@ -258,19 +259,6 @@ static void disabled_plugins_are_left_out(void **state)
     struct registry *other = registry_ref(world.registry);
     registry_unref(other);
     assert_int_equal(registry_generation(world.registry), 7);
-}
-
-static int start_watchdog(void **state)
-{
-    (void)state;
-    return watchdog_start(NULL);
-}
-
-static int stop_watchdog(void **state)
-{
-    (void)state;
-    watchdog_stop();
-    return 0;
 }
 
 int main(void)

@@ -254,20 +254,12 @@ static void amnesia_rebuilds_after_each_command(void **state)
         check_alive("amnesia");
 }
 
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define __SANITIZE_THREAD__ 1
-#endif
-#endif
-
 int main(void)
 {
-#ifdef __SANITIZE_THREAD__
-    /* It holds signals back until the program next allocates or waits, so a loop that does neither can't be stopped
-     * under it. */
-    printf("skipped: the thread sanitizer delays signals\n");
-    return 77;
-#endif
+    if (signals_are_late()) {
+        printf("skipped: the thread sanitizer delays signals\n");
+        return 77;
+    }
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
     const struct CMUnitTest tests[] = {
         TEST(every_attack_is_stopped),
