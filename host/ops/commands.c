@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-const struct native_command *const host_commands[] = {user_commands,   role_commands,   audit_commands,
-                                                      figure_commands, plugin_commands, console_commands, NULL};
+const struct native_command *const host_commands[] = {
+    user_commands, role_commands, audit_commands, figure_commands, plugin_commands, console_commands, NULL};
 
 int guard_whole_server(const struct call *call, struct err *err)
 {

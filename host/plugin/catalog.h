@@ -33,9 +33,9 @@ struct package {
     int index; /* in the registry's list of plugins */
     int state; /* of the sort by requires: 0 new, 1 being placed, 2 placed */
     const struct package *library;
-    bool trusted;           /* see struct plugin_place; set before the manifest is read */
-    const char *native_dir; /* where NAME.so is, if not in the folder; or NULL */
-    const char *object;     /* path of NAME.so, or NULL */
+    bool trusted;                    /* see struct plugin_place; set before the manifest is read */
+    const char *native_dir;          /* where NAME.so is, if not in the folder; or NULL */
+    const char *object;              /* path of NAME.so, or NULL */
     const struct registry *registry; /* that it belongs to */
 };
 
@@ -58,7 +58,7 @@ struct registry {
     bool alone; /* see registry_sources */
     struct arena arena;
     struct package *library;
-    const char *lib_dir; /* where it was read, or NULL */
+    const char *lib_dir;                           /* where it was read, or NULL */
     struct vec commands, figures, settings, roles; /* sorted by name; settings by plugin and name */
     struct vec plugins;                            /* in order of requires */
     struct vec off;                                /* struct plugin_off */

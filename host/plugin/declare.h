@@ -115,13 +115,13 @@ struct plugin {
     const char *const *requires;        /* names, NULL-terminated */
     const char *const *requires_ranges; /* version ranges in the same order ("*" when none was given) */
     struct asks asks;
-    bool units;                /* may change the host's unit table */
-    bool native;               /* has code in C: NAME.so */
-    enum isolation isolation;  /* where it runs: never DEFAULT once loaded */
-    const char *health;        /* its health command, or NULL */
-    const char *folder;        /* where its files were read */
-    unsigned char hash[32];    /* SHA-256 over its files */
-    int commands, figures;     /* how many it declares */
+    bool units;                       /* may change the host's unit table */
+    bool native;                      /* has code in C: NAME.so */
+    enum isolation isolation;         /* where it runs: never DEFAULT once loaded */
+    const char *health;               /* its health command, or NULL */
+    const char *folder;               /* where its files were read */
+    unsigned char hash[32];           /* SHA-256 over its files */
+    int commands, figures;            /* how many it declares */
     struct plugin_counters *counters; /* never NULL */
 };
 

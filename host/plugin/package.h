@@ -14,22 +14,22 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-#define PACKAGE_BYTES_MAX ((size_t)6 * 1024 * 1024)       /* of the file: it travels in one request */
-#define PACKAGE_UNPACKED_MAX ((size_t)64 * 1024 * 1024)   /* of all files together */
-#define PACKAGE_FILE_MAX ((size_t)16 * 1024 * 1024)       /* of one file */
+#define PACKAGE_BYTES_MAX ((size_t)6 * 1024 * 1024)     /* of the file: it travels in one request */
+#define PACKAGE_UNPACKED_MAX ((size_t)64 * 1024 * 1024) /* of all files together */
+#define PACKAGE_FILE_MAX ((size_t)16 * 1024 * 1024)     /* of one file */
 #define PACKAGE_FILES_MAX 500
 #define PACKAGE_RATIO_MAX 200 /* unpacked to packed: more is a bomb */
 
 /* What a package says of itself. Zero-initialise; package_close frees. */
 struct package_info {
     char name[64], version[64];
-    char hash[65];      /* SHA-256 of sha256sums: the package's identity, whoever signed it */
-    char signer[64];    /* name of the trusted key that signed it; "" when unsigned */
-    char key_id[17];    /* first 16 hex digits of the SHA-256 of the signer's public key (DER), or "" */
-    struct buf sums;    /* sha256sums */
-    size_t unpacked;    /* bytes of all files */
+    char hash[65];   /* SHA-256 of sha256sums: the package's identity, whoever signed it */
+    char signer[64]; /* name of the trusted key that signed it; "" when unsigned */
+    char key_id[17]; /* first 16 hex digits of the SHA-256 of the signer's public key (DER), or "" */
+    struct buf sums; /* sha256sums */
+    size_t unpacked; /* bytes of all files */
     int files;
-    char arch[16];      /* "x86_64" … of its .so, or "" */
+    char arch[16]; /* "x86_64" … of its .so, or "" */
 };
 void package_info_close(struct package_info *info);
 

@@ -26,7 +26,7 @@ int runtime_attach(struct runtime *rt, struct store *store, struct err *err);
 /* Instead of runtime_attach, between two runs of the lane: go on in the place of `old`, which has run its last and is only
  * to be freed, on any thread. Never fails. */
 void runtime_succeed(struct runtime *rt, struct runtime *old);
-void runtime_free(struct runtime *rt); /* NULL is fine; the lane's thread while it is attached */
+void runtime_free(struct runtime *rt);                       /* NULL is fine; the lane's thread while it is attached */
 struct registry *runtime_registry(const struct runtime *rt); /* no reference */
 
 /* Run one command with bound values: writes one whole canonical reply to the end of `out`. `call` is filled but for

@@ -57,9 +57,9 @@ struct call {
     const char *plugin; /* whose code runs; "muster" for host commands */
     const char *command;
     const struct command *declared; /* what runs; NULL for a figure */
-    uint64_t deadline_ns; /* clock_mono_ns at which the script is stopped; 0: none */
-    int depth;            /* 0 for a client's request */
-    struct call *outer;   /* the caller of a nested call, or NULL */
+    uint64_t deadline_ns;           /* clock_mono_ns at which the script is stopped; 0: none */
+    int depth;                      /* 0 for a client's request */
+    struct call *outer;             /* the caller of a nested call, or NULL */
 };
 
 #endif

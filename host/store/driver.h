@@ -51,7 +51,7 @@ struct store_driver {
     void (*finish)(struct cursor *c); /* gives the statement back; the struct stays */
     void (*interrupt)(struct store *s);
     int (*checkpoint)(struct store *s, int min_pages, struct err *err);
-    int (*copy)(struct store *s, const char *to, struct err *err); /* NULL: it has no file of its own */
+    int (*copy)(struct store *s, const char *to, struct err *err);        /* NULL: it has no file of its own */
     int (*check)(struct store *s, struct buf *problems, struct err *err); /* NULL: its owner looks after it */
 };
 

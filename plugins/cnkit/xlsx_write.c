@@ -28,8 +28,8 @@ struct book {
 /* `what` names the sheet, or sheet and row, or all three. */
 static int refuse(const struct book *b, const char *code, const char *what)
 {
-    const int items_in = (strstr(what, "sheet %s") != NULL) + (strstr(what, "row %s") != NULL) +
-                         (strstr(what, "column %s") != NULL);
+    const int items_in =
+        (strstr(what, "sheet %s") != NULL) + (strstr(what, "row %s") != NULL) + (strstr(what, "column %s") != NULL);
     char sheet[16], row[16], column[16];
     const char *const items[] = {sheet, row, column};
     snprintf(sheet, sizeof(sheet), "%d", b->nth);
