@@ -261,7 +261,7 @@ static void few_are_made_in_a_minute_and_one_of_each_fault(void **state)
 static void the_newest_are_kept(void **state)
 {
     (void)state;
-    char name[100];
+    char name[200];
     start();
     for (int i = 0; i < CAPSULE_KEPT + 20; i++) {
         snprintf(name, sizeof(name), "capsules/20200101T%06d.000Z-a.b-1.capsule", i);
