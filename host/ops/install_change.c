@@ -125,6 +125,11 @@ static int read_uploads(const struct site *site, const struct value *list, struc
     int rv = 0;
     for (size_t i = 0; rv == 0 && i < json_array_size(hashes); i++) {
         const json_t *item = json_array_get(hashes, i);
+        if (wish->npackages == STAGE_PACKAGES_MAX) {
+            rv = err_rule(err, ERR_LIMIT, "plugin.too_many", "uploaded", "at most %d packages are staged at once",
+                          STAGE_PACKAGES_MAX);
+            break;
+        }
         struct buf *file = &files[wish->npackages];
         rv = read_upload(site, (struct slice){json_string_value(item), json_string_length(item)}, file, err);
         if (rv == 0)
@@ -165,7 +170,7 @@ int install_stage(struct call *call, const struct value *args, struct reply *rep
 {
     struct calls *c = calls_of(call);
     struct stage_wish wish = {.user = call->user, .to = args[4].type == VALUE_INT ? args[4].i : 0};
-    struct buf *files = mem_zalloc((STAGE_PACKAGES_MAX + 1) * sizeof(*files));
+    struct buf *files = mem_zalloc(STAGE_PACKAGES_MAX * sizeof(*files));
     char name[64] = "";
     const struct set *set = NULL;
     int rv = install_guard(call, err);
@@ -191,24 +196,6 @@ int install_stage(struct call *call, const struct value *args, struct reply *rep
 
 /* -- withdrawing -- */
 
-struct kept {
-    struct set now, before;
-};
-
-static bool in_set(const struct set *set, const char *folder)
-{
-    for (int i = 0; i < set->count; i++)
-        if (set->plugins[i].folder && strcmp(set->plugins[i].folder, folder) == 0)
-            return true;
-    return false;
-}
-
-static bool is_kept(void *arg, const char *folder)
-{
-    const struct kept *k = arg;
-    return in_set(&k->now, folder) || in_set(&k->before, folder);
-}
-
 /* Behind this question in the writer's queue nothing can take the stage any more, and what took it before is recorded. */
 static void wait_for_writer(struct lanes *l)
 {
@@ -219,23 +206,9 @@ static void wait_for_writer(struct lanes *l)
     buf_close(&reply);
 }
 
-static int read_kept(struct store *s, struct kept *k, int64_t *last, struct err *err)
-{
-    int rv = store_read_begin(s, err);
-    if (rv == 0)
-        rv = record_last(s, last, err);
-    if (rv == 0)
-        rv = record_read(s, *last, &k->now, err);
-    if (rv == 1 && k->now.previous)
-        rv = record_read(s, k->now.previous, &k->before, err);
-    store_read_end(s);
-    return rv < 0 ? rv : 0;
-}
-
 int install_withdraw(struct call *call, const struct value *args, struct reply *reply, struct err *err)
 {
     struct calls *c = calls_of(call);
-    struct kept kept = {0};
     int64_t last = 0;
     int rv = install_guard(call, err);
     if (rv == 0 && stage_latest() != args[0].i)
@@ -246,14 +219,10 @@ int install_withdraw(struct call *call, const struct value *args, struct reply *
     lanes_offer(c->lanes, NULL);
     stage_forget();
     wait_for_writer(c->lanes);
-    rv = read_kept(c->store, &kept, &last, err);
+    rv = stage_tidy(c, &last, err);
     if (rv == 0 && last == args[0].i)
         rv = err_rule(err, ERR_STATE, "generation.active", "stage", "stage %lld runs already; use rollback",
                       (long long)last);
-    if (rv == 0)
-        rv = shelf_tidy(c->site->data_dir, is_kept, &kept, err);
-    set_close(&kept.now);
-    set_close(&kept.before);
     if (rv == 0)
         reply_bool(reply, true);
     return rv;

@@ -44,6 +44,46 @@ void stage_forget(void)
     newest = NULL;
 }
 
+/* -- what stays on the shelf -- */
+
+static const struct set_plugin *in_folder(const struct set *set, const char *folder)
+{
+    for (int i = 0; i < set->count; i++)
+        if (set->plugins[i].folder && strcmp(set->plugins[i].folder, folder) == 0)
+            return &set->plugins[i];
+    return NULL;
+}
+
+struct needed {
+    struct set now, before;
+    const struct set *staged; /* NULL: there is no stage */
+};
+
+static bool is_needed(void *arg, const char *folder)
+{
+    const struct needed *n = arg;
+    return in_folder(&n->now, folder) || in_folder(&n->before, folder) || (n->staged && in_folder(n->staged, folder));
+}
+
+int stage_tidy(struct calls *c, int64_t *last, struct err *err)
+{
+    struct needed n = {.staged = newest ? registry_set(newest) : NULL};
+    int rv = store_read_begin(c->store, err);
+    *last = 0;
+    if (rv == 0)
+        rv = record_last(c->store, last, err);
+    if (rv == 0)
+        rv = record_read(c->store, *last, &n.now, err);
+    if (rv == 1 && n.now.previous)
+        rv = record_read(c->store, n.now.previous, &n.before, err);
+    store_read_end(c->store);
+    if (rv >= 0 && n.now.number)
+        rv = shelf_tidy(c->site->data_dir, is_needed, &n, err);
+    set_close(&n.now);
+    set_close(&n.before);
+    return rv < 0 ? rv : 0;
+}
+
 struct building {
     struct calls *c;
     const struct stage_wish *wish;
@@ -58,14 +98,6 @@ struct building {
 };
 
 /* -- packages -- */
-
-static const struct set_plugin *in_folder(const struct set *base, const char *folder)
-{
-    for (int i = 0; i < base->count; i++)
-        if (base->plugins[i].folder && strcmp(base->plugins[i].folder, folder) == 0)
-            return &base->plugins[i];
-    return NULL;
-}
 
 /* Does the running generation use it? One that is off may be mended. */
 static bool runs(void *arg, const char *folder)

@@ -60,6 +60,9 @@ void dry_close(struct dry *dry); /* zeroed is fine */
  * slow lane's thread. */
 struct registry *stage_registry(int64_t number);
 void stage_forget(void);
+/* Remove from the shelf what neither the newest generation, nor the one before it, nor the newest stage needs. *last is
+ * the number of the newest generation. The slow lane's thread, outside of a read. */
+int stage_tidy(struct calls *c, int64_t *last, struct err *err);
 /* What a health command answered: 0 when it is well, or ERR_STATE (rule "plugin.unwell") that says why. */
 int health_judge(const char *plugin, const char *command, struct slice reply, struct err *err);
 

@@ -84,20 +84,6 @@ static void write_lock(const struct site *site, const struct set *set)
     buf_close(&text);
 }
 
-static bool names(const struct set *set, const char *folder)
-{
-    for (int i = 0; i < set->count; i++)
-        if (set->plugins[i].folder && strcmp(set->plugins[i].folder, folder) == 0)
-            return true;
-    return false;
-}
-
-static bool needed(void *arg, const char *folder)
-{
-    const struct probation *p = arg;
-    return names(&p->set, folder) || names(&p->before, folder);
-}
-
 static void clear_notes(const struct site *site, const struct set *set)
 {
     struct quarantine_entry *notes = NULL;
@@ -115,13 +101,14 @@ static void clear_notes(const struct site *site, const struct set *set)
     free(notes);
 }
 
-static void tidy(struct probation *p, const struct site *site)
+static void tidy(struct probation *p, struct calls *c)
 {
     struct err err = {0};
+    int64_t last;
     crash_point("generation committed");
-    write_lock(site, &p->set);
-    clear_notes(site, &p->set);
-    if (strcmp(p->set.state, STATE_PROBATION) != 0 && shelf_tidy(site->data_dir, needed, p, &err) != 0)
+    write_lock(c->site, &p->set);
+    clear_notes(c->site, &p->set);
+    if (strcmp(p->set.state, STATE_PROBATION) != 0 && stage_tidy(c, &last, &err) != 0)
         log_warn("plugin", "the shelf was not tidied: %s", err.text);
     crash_point("shelf tidied");
 }
@@ -177,7 +164,7 @@ static void meet(struct probation *p, struct calls *c)
     p->until_ns = clock_mono_ns() + (uint64_t)c->site->probation_ms * 1000000;
     if (p->on)
         watch_changed(p, c->registry);
-    tidy(p, c->site);
+    tidy(p, c);
 }
 
 /* -- watching -- */

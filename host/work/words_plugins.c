@@ -46,6 +46,7 @@ const struct text words_plugins[] = {
     {"there is no generation before this one", "在此之前没有更早的一代"},
     {"no earlier generation has another version of %s", "更早的各代没有 %s 的其他版本"},
     {"two packages of %s: %s and %s; give one", "%s 有两个软件包：%s 和 %s；请只给一个"},
+    {"at most %d packages are staged at once", "一次最多推演 %d 个软件包"},
     {"generation %d, which runs, is not recorded here", "正在运行的第 %d 代在此没有记录"},
     {"the record does not know the package of %s %s", "记录中没有 %s %s 的软件包"},
     {"nothing would change", "不会有任何改变"},
