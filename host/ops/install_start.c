@@ -24,7 +24,7 @@ struct start {
     const struct site *site;
     struct store *reader;
     int64_t last;
-    struct set base, next;
+    struct set base, before, next; /* before: the one before a base that is watched */
     struct quarantine_entry *notes;
     int nnotes;
     const struct quarantine_entry *guilty; /* … of ending the generation that was watched; NULL: it goes on */
@@ -161,6 +161,13 @@ static void turn_off(struct start *s, const char *name, const char *why)
         set_turn_off(&s->next, name, why);
 }
 
+/* Does the note speak of something that the watched generation has changed? */
+static bool is_of_change(const struct start *s, const struct quarantine_entry *note)
+{
+    const struct set_plugin *p = set_find(&s->base, note->plugin);
+    return p && !p->off && !set_same_plugin(set_find(&s->before, note->plugin), p);
+}
+
 static void take_decisions(struct start *s)
 {
     for (const char *const *name = s->site->disabled; name && *name; name++)
@@ -168,8 +175,8 @@ static void take_decisions(struct start *s)
     for (int i = 0; i < s->nnotes; i++) {
         const struct quarantine_entry *note = &s->notes[i];
         char why[400];
-        if (s->guilty || note->at_ms <= s->base.at_ms)
-            continue;
+        if ((s->guilty && is_of_change(s, note)) || note->at_ms <= s->base.at_ms)
+            continue; /* it speaks of what is given up, or of an earlier set */
         snprintf(why, sizeof(why), OFF_QUARANTINE "%s in %s", note->reason, note->command);
         turn_off(s, note->plugin, why);
     }
@@ -191,14 +198,13 @@ static void verify_packages(struct start *s)
 
 /* -- the set -- */
 
-/* The note that ended the generation while it was watched. */
+/* The note that ended the generation while it was watched. What the generation has not changed goes into quarantine by
+ * itself. */
 static const struct quarantine_entry *find_guilty(const struct start *s)
 {
-    for (int i = 0; i < s->nnotes; i++) {
-        const struct set_plugin *p = set_find(&s->base, s->notes[i].plugin);
-        if (p && !p->off && s->notes[i].at_ms > s->base.at_ms)
+    for (int i = 0; i < s->nnotes; i++)
+        if (s->notes[i].at_ms > s->base.at_ms && is_of_change(s, &s->notes[i]))
             return &s->notes[i];
-    }
     return NULL;
 }
 
@@ -209,16 +215,20 @@ static int choose_base(struct start *s, struct err *err)
         rv = record_read(s->reader, s->last, &s->base, err);
     if (rv < 0)
         return rv;
-    if (s->base.previous && strcmp(s->base.state, STATE_PROBATION) == 0)
+    if (s->base.previous && strcmp(s->base.state, STATE_PROBATION) == 0) {
+        rv = record_read(s->reader, s->base.previous, &s->before, err);
+        if (rv < 0)
+            return rv;
         s->guilty = find_guilty(s);
+    }
     if (!s->guilty) {
         set_copy(&s->base, &s->next);
         return 0;
     }
+    set_copy(&s->before, &s->next);
     log_warn("plugin", "generation %lld is given up: %s (%s)", (long long)s->last, s->guilty->plugin,
              s->guilty->reason);
-    rv = record_read(s->reader, s->base.previous, &s->next, err);
-    return rv < 0 ? rv : 0;
+    return 0;
 }
 
 static void set_text(char **field, const char *text)
@@ -384,6 +394,7 @@ int install_start(const struct site *site, const char *db_path, bool do_record, 
         rv = site->safe_mode ? load_nothing(site, s.last, out, err) : settle(&s, db_path, do_record, out, err);
     store_close(s.reader);
     set_close(&s.base);
+    set_close(&s.before);
     set_close(&s.next);
     free(s.notes);
     return rv;

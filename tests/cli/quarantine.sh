@@ -88,6 +88,18 @@ said '1.0.2.*failed\|failed.*1.0.2'
 if doctor; then :; fi
 said '^note .*was given up'
 
+# -- during the probation of another one: that stays, and only what was there before is off --
+tally_source "$dir/src/tally" 1.1.0
+pack tally 1.1.0
+do_ plugin upgrade "$dir/pool/tally-1.1.0.muster" --yes --no-wait
+restarted
+[ "$(call tally.version)" = 1.1.0 ] || fail "an upgrade pays for a plugin that it did not touch"
+do_ plugin list
+said 'flood.*1.0.1.*off.*quarantine: .*flood.keys'
+do_ plugin rollback tally --yes --no-wait
+[ "$(call tally.version)" = 1.0.0 ] || fail "the way back from the upgrade"
+do_ plugin enable flood --yes --no-wait
+
 # -- while it is tried out: what is installed has done nothing and runs on --
 flood_of 1.0.3
 cat >>"$dir/src/flood/init.lua" <<'LUA'
