@@ -25,9 +25,10 @@
  *
  * It is started with the lane's states, so that a plugin that can't be loaded is noticed before it is switched to, and
  * again by the first run after it has ended: at once after the first crash in a while but for a tenth of a second,
- * later after up to a minute. */
+ * later after up to a minute. That run waits a tenth of a second for it; one that loads longer is looked at again by the
+ * next run. */
 
-enum { DEPTH = CALL_DEPTH_MAX + 4, LOAD_MS = 10000, GRACE_MS = 500, LOG_LINES = 100 };
+enum { DEPTH = CALL_DEPTH_MAX + 4, LOAD_MS = 10000, REVIVE_MS = 100, MESSAGE_MS = 1000, GRACE_MS = 500, LOG_LINES = 100 };
 enum { BACKOFF_MS = 100, BACKOFF_MAX_MS = 60000, STEADY_MS = 60000 };
 enum { OWN_BYTES = 192 * 1024 * 1024, DESCRIBED_BYTES = 1024 * 1024, MEMORY_MIB = 64 };
 enum { TRACE_BYTES = 16 * 1024 };
@@ -39,6 +40,8 @@ struct child {
     struct line line;
     int grace_ms;
     uint64_t started_ns, again_ns; /* when it was started last; not before this */
+    bool loading;                  /* started, and not ready yet */
+    int lines;                     /* of log, while it loads */
     int failures;                  /* in a row */
     int depth;
     struct {
@@ -48,6 +51,12 @@ struct child {
 };
 
 /* -- its life -- */
+
+/* When it has to be ready. */
+static uint64_t deadline_of(const struct child *c)
+{
+    return c->started_ns + (uint64_t)LOAD_MS * 1000000;
+}
 
 /* End it for good. How it ended, as text. */
 static void bury(struct child *c, char *how, size_t size)
@@ -66,6 +75,7 @@ static void bury(struct child *c, char *how, size_t size)
         snprintf(how, size, "it ended by itself with status %d", WEXITSTATUS(status));
     line_close(&c->line);
     c->pid = 0;
+    c->loading = false;
 }
 
 /* One line of its log, as it is sent: level, module, NUL, text. */
@@ -87,51 +97,66 @@ static void take_trace(const struct buf *message, struct buf *trace)
         buf_append(trace, end + 1, (size_t)(message->data + message->len - end - 1));
 }
 
-/* What it says after HELLO. 0 with the message of READY in `said`. */
-static int await_ready(struct child *c, struct buf *said, struct err *err)
+/* -- starting it: HELLO, then what it says until it is READY, in as many looks as it takes -- */
+
+static int ended_loading(struct child *c, int why, struct err *err)
 {
-    const uint64_t deadline = clock_mono_ns() + (uint64_t)LOAD_MS * 1000000;
-    enum line_kind kind;
-    int rv = line_send(&c->line, LINE_HELLO, buf_view(said), deadline);
-    for (int lines = 0; rv == 0; lines++) {
-        rv = line_receive(&c->line, &kind, said, DESCRIBED_BYTES + 100, deadline);
-        if (rv == 0 && kind == LINE_READY)
-            break;
-        if (rv == 0 && (kind != LINE_LOG || lines > LOG_LINES))
-            rv = ERR_PROTO;
-        if (rv == 0)
-            put_log(c, said);
-    }
-    if (rv == ERR_TIMEOUT)
+    char how[128] = "";
+    bury(c, how, sizeof(how));
+    if (why == ERR_TIMEOUT && clock_mono_ns() >= deadline_of(c))
         return err_rule(err, ERR_TIMEOUT, "child.load", NULL, "its process was not ready after %d s", LOAD_MS / 1000);
-    if (rv != 0) {
-        char how[128] = "";
-        bury(c, how, sizeof(how));
-        return err_rule(err, ERR_INTERNAL, "child.load", NULL, "its process ended while it was loaded: %s", how);
-    }
-    struct err refused = {0};
-    if (!reader_error(buf_view(said), &refused))
-        return 0;
-    if (err)
-        *err = refused;
-    return refused.code;
+    if (why != ERR_IO)
+        return err_rule(err, ERR_INTERNAL, "child.load", NULL, "its process sent what is no message, or too long a one");
+    return err_rule(err, ERR_INTERNAL, "child.load", NULL, "its process ended while it was loaded: %s", how);
 }
 
-static int launch(struct child *c, struct buf *said, struct err *err)
+static int begin_launch(struct child *c, struct err *err)
 {
     int fd;
-    char how[128];
+    struct buf hello = {0};
     int rv = child_spawn(&c->pid, &fd, err);
     if (rv != 0)
         return rv;
     line_open(&c->line, fd, false);
+    c->loading = true;
+    c->lines = 0;
     c->started_ns = clock_mono_ns();
-    buf_clear(said);
-    child_hello_put(&c->hello, said);
-    rv = await_ready(c, said, err);
+    child_hello_put(&c->hello, &hello);
+    rv = line_send(&c->line, LINE_HELLO, buf_view(&hello), deadline_of(c));
+    buf_close(&hello);
+    return rv ? ended_loading(c, rv, err) : 0;
+}
+
+/* Look until `until_ns` whether it is ready. 0 with the message of READY in `said`, 1 when it is not there yet, or an
+ * error: then it is buried. */
+static int await_ready(struct child *c, uint64_t until_ns, struct buf *said, struct err *err)
+{
+    enum line_kind kind = LINE_LOG;
+    struct err refused = {0};
+    const bool last = until_ns >= deadline_of(c);
+    int rv = 0;
+    while (rv == 0 && kind != LINE_READY) {
+        rv = line_wait(&c->line, last ? deadline_of(c) : until_ns);
+        if (rv == ERR_TIMEOUT && !last && clock_mono_ns() < deadline_of(c))
+            return 1;
+        if (rv == 0)
+            rv = line_receive(&c->line, &kind, said, DESCRIBED_BYTES + 100,
+                              clock_mono_ns() + (uint64_t)MESSAGE_MS * 1000000);
+        if (rv == 0 && kind == LINE_LOG && c->lines++ < LOG_LINES)
+            put_log(c, said);
+        else if (rv == 0 && kind != LINE_READY)
+            rv = ERR_PROTO;
+    }
     if (rv != 0)
-        bury(c, how, sizeof(how));
-    return rv;
+        return ended_loading(c, rv, err);
+    c->loading = false;
+    if (!reader_error(buf_view(said), &refused))
+        return 0;
+    char how[128];
+    bury(c, how, sizeof(how));
+    if (err)
+        *err = refused;
+    return refused.code;
 }
 
 /* It must be the plugin that this registry knows: its files may have changed since. */
@@ -148,13 +173,16 @@ static int check_same(const struct child *c, const struct buf *said, struct err 
                     c->plugin->name);
 }
 
-static int launch_plugin(struct child *c, struct err *err)
+/* Start it, or go on looking whether it is ready, until `until_ns`. 0, 1: not yet, or an error: then it is buried. */
+static int launch(struct child *c, uint64_t until_ns, struct err *err)
 {
     struct buf said = {0};
     struct err why = {0};
     char how[128];
-    int rv = launch(c, &said, &why);
-    if (rv != 0)
+    int rv = c->pid ? 0 : begin_launch(c, &why);
+    if (rv == 0)
+        rv = await_ready(c, until_ns, &said, &why);
+    if (rv < 0)
         err_rule(err, rv, why.rule, NULL, "plugin %s: %.500s", c->plugin->name, why.text);
     if (rv == 0 && (rv = check_same(c, &said, err)) != 0)
         bury(c, how, sizeof(how));
@@ -180,7 +208,7 @@ int child_start(const struct child_options *o, struct child **out, struct err *e
         .reply_bytes = (int64_t)o->limits.reply_bytes,
         .log_level = log_get_level(),
     };
-    int rv = launch_plugin(c, err);
+    int rv = launch(c, UINT64_MAX, err);
     if (rv != 0) {
         child_free(c);
         return rv;
@@ -216,7 +244,9 @@ int child_describe(const char *so_path, struct buf *out, struct err *err)
     char how[128];
     c->hello = (struct child_hello){
         .object = so_path, .memory_bytes = OWN_BYTES + (int64_t)MEMORY_MIB * 1024 * 1024, .log_level = log_get_level()};
-    int rv = launch(c, &said, err);
+    int rv = begin_launch(c, err);
+    if (rv == 0)
+        rv = await_ready(c, deadline_of(c), &said, err);
     struct reader r = {buf_view(&said)};
     if (rv == 0 && (remote_take_array(&r, &count) != 0 || count != 1 || remote_take_value(&r, &text) != 0 ||
                     text.type != VALUE_TEXT || buf_slice(out, text.s) != 0))
@@ -280,13 +310,14 @@ static int lost(struct child *c, const struct remote_task *task, int why, struct
                     c->plugin->name, call->command, how[0] ? how : "in a call from inside");
 }
 
+/* The lane has other things to do than to wait for one that takes long to load: it is looked at again by the next run. */
 static int revive(struct child *c, struct err *err)
 {
     const uint64_t now = clock_mono_ns();
     struct err why = {0};
     /* One that has ended below its own command stays away until that command has ended, too. */
-    int rv = c->depth == 0 && now >= c->again_ns ? launch_plugin(c, &why) : ERR_BUSY;
-    if (rv == 0)
+    const bool may = c->depth == 0 && (c->loading || now >= c->again_ns);
+    if (may && launch(c, now + (uint64_t)REVIVE_MS * 1000000, &why) == 0)
         return 0;
     if (why.code != 0) {
         log_error("child", "%s", why.text);
@@ -385,7 +416,7 @@ static int converse(struct child *c, const struct remote_task *task, int depth, 
 
 int child_run(struct child *c, const struct remote_task *task, struct buf *out, struct err *err)
 {
-    int rv = c->pid ? 0 : revive(c, err);
+    int rv = c->pid && !c->loading ? 0 : revive(c, err);
     if (rv != 0)
         return rv;
     if (c->depth == DEPTH)

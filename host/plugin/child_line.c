@@ -3,6 +3,7 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -36,12 +37,34 @@ void line_close(struct line *line)
     *line = (struct line){.fd = -1};
 }
 
+static bool is_late(uint64_t deadline_ns)
+{
+    return deadline_ns != 0 && clock_mono_ns() >= deadline_ns;
+}
+
 /* After a call that moved nothing: go on? */
 static int go_on(uint64_t deadline_ns)
 {
     if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
         return ERR_IO;
-    return deadline_ns != 0 && clock_mono_ns() >= deadline_ns ? ERR_TIMEOUT : 0;
+    return is_late(deadline_ns) ? ERR_TIMEOUT : 0;
+}
+
+int line_wait(struct line *line, uint64_t deadline_ns)
+{
+    while (line->at == line->have) {
+        struct pollfd p = {.fd = line->fd, .events = POLLIN};
+        const uint64_t now = clock_mono_ns();
+        const int left_ms = now < deadline_ns ? (int)((deadline_ns - now + 999999) / 1000000) : 0;
+        const int n = poll(&p, 1, left_ms);
+        if (n > 0)
+            return 0; /* something, or the end */
+        if (n == 0)
+            return ERR_TIMEOUT;
+        if (errno != EINTR)
+            return ERR_IO;
+    }
+    return 0;
 }
 
 static void advance(struct iovec *iov, size_t n)
@@ -68,6 +91,9 @@ int line_send(struct line *line, enum line_kind kind, struct slice payload, uint
             return rv;
         if (n > 0)
             advance(iov, (size_t)n);
+        /* Whoever takes a little each time shall not be waited for any longer than one who takes nothing. */
+        if (iov[0].iov_len + iov[1].iov_len > 0 && is_late(deadline_ns))
+            return ERR_TIMEOUT;
     }
     return 0;
 }
@@ -96,6 +122,8 @@ static int take(struct line *line, char *to, size_t len, uint64_t deadline_ns)
             line->at = 0;
             line->have = (size_t)n;
         }
+        if (len > line->have - line->at && is_late(deadline_ns))
+            return ERR_TIMEOUT;
     }
     return 0;
 }

@@ -24,6 +24,8 @@ void line_open(struct line *line, int fd, bool patient);
 void line_close(struct line *line); /* and its socket */
 /* 0, ERR_TIMEOUT at `deadline_ns` (0: none), or ERR_IO when nobody is there. */
 int line_send(struct line *line, enum line_kind kind, struct slice payload, uint64_t deadline_ns);
+/* Wait until there is something to receive: 0, also when nobody is there any more, ERR_TIMEOUT at `deadline_ns`, ERR_IO. */
+int line_wait(struct line *line, uint64_t deadline_ns);
 /* The next message, replacing what `payload` holds. As line_send, and ERR_TOOBIG for one of more than `max` bytes. */
 int line_receive(struct line *line, enum line_kind *kind, struct buf *payload, size_t max, uint64_t deadline_ns);
 

@@ -301,6 +301,59 @@ static void a_plugin_that_can_not_load_says_why(void **state)
     assert_non_null(strstr(world.err.text, "plugin broken, its process ended while it was loaded: signal 6"));
 }
 
+/* A plugin in C whose constructor does this. */
+static void put_loader(const char *name, const char *constructor)
+{
+    char manifest[100], path[100], text[1500];
+    snprintf(manifest, sizeof(manifest), "requires = {}, isolate = 'process', native = true");
+    world_plugin(&world, name, manifest, "return { commands = {} }");
+    snprintf(path, sizeof(path), "plugins/%s/%s.c", name, name);
+    snprintf(text, sizeof(text),
+             "#include <muster.h>\n#include <stdlib.h>\n#include <unistd.h>\n"
+             "__attribute__((constructor)) static void load(void) { %s }\n"
+             "static int ok(const struct muster_host *h, struct muster_call *c, const struct muster_value *a)\n"
+             "{ (void)a; h->reply_int(c, 1); return MUSTER_OK; }\n"
+             "static int gone(const struct muster_host *h, struct muster_call *c, const struct muster_value *a)\n"
+             "{ (void)h; (void)c; (void)a; abort(); }\n"
+             "#define READ(n, f) { .name = \"%s.\" n, .args = \"\", .returns = \"int\", .summary_en = \"T.\", .run = f }\n"
+             "static const struct muster_command commands[] = { READ(\"ok\", ok), READ(\"gone\", gone) };\n"
+             "MUSTER_PLUGIN(\"%s\", \"1.0.0\", commands);\n",
+             constructor, name, name);
+    put_file(world.dir, path, text);
+    snprintf(text, sizeof(text), "cc -shared -fPIC -Iapi %%s/plugins/%s/%s.c -o %%s/plugins/%s/%s.so", name, name, name,
+             name);
+    shell(text);
+}
+
+/* The lane does not wait for it; whoever asks is told to come again, until it is there. */
+static void one_that_loads_slowly_holds_nobody_up(void **state)
+{
+    (void)state;
+    put_loader("slow", "usleep(1500000);");
+    world_start(&world, NULL);
+    expect(ask("slow.ok", NULL), "1");
+    begins(ask("slow.gone", NULL), "INTERNAL plugin.crashed: ");
+    usleep(150000); /* the back-off is over, the loading only begins */
+    begins(ask("slow.ok", NULL), "BUSY plugin.restarting: ");
+    begins(ask("slow.ok", NULL), "BUSY plugin.restarting: ");
+    expect(ask_patiently("slow.ok", NULL), "1");
+    struct child_crash *list;
+    int count;
+    assert_int_equal(child_crash_read(world.dir, &list, &count, NULL), 0);
+    assert_int_equal(count, 1); /* to load slowly is no crash */
+    free(list);
+}
+
+/* A message that comes byte by byte and never ends is given up as one that does not come. */
+static void one_that_drips_while_it_loads_is_ended(void **state)
+{
+    (void)state;
+    put_loader("drip", "for (;;) { usleep(5000); if (write(3, \"\", 1) < 0) break; }");
+    assert_true(world_load(&world, NULL) < 0);
+    assert_string_equal(world.err.rule, "child.load");
+    assert_non_null(strstr(world.err.text, "no message"));
+}
+
 /* Between loading the declarations and starting the process, or before it is started again. */
 static void changed_files_are_noticed(void **state)
 {
@@ -345,6 +398,8 @@ int main(void)
         WORLD(the_c_interface_is_the_same),
         WORLD(it_requires_a_kit_through_its_line),
         WORLD(a_plugin_that_can_not_load_says_why),
+        WORLD(one_that_loads_slowly_holds_nobody_up),
+        WORLD(one_that_drips_while_it_loads_is_ended),
         WORLD(changed_files_are_noticed),
         WORLD(a_process_ends_with_its_runtime),
     };
