@@ -28,7 +28,14 @@
  * later after up to a minute. That run waits a tenth of a second for it; one that loads longer is looked at again by the
  * next run. */
 
-enum { DEPTH = CALL_DEPTH_MAX + 4, LOAD_MS = 10000, REVIVE_MS = 100, MESSAGE_MS = 1000, GRACE_MS = 500, LOG_LINES = 100 };
+enum {
+    DEPTH = CALL_DEPTH_MAX + 4,
+    LOAD_MS = 10000,
+    REVIVE_MS = 100,
+    MESSAGE_MS = 1000,
+    GRACE_MS = 500,
+    LOG_LINES = 100
+};
 enum { BACKOFF_MS = 100, BACKOFF_MAX_MS = 60000, STEADY_MS = 60000 };
 enum { OWN_BYTES = 192 * 1024 * 1024, DESCRIBED_BYTES = 1024 * 1024, MEMORY_MIB = 64 };
 enum { TRACE_BYTES = 16 * 1024 };
@@ -106,7 +113,8 @@ static int ended_loading(struct child *c, int why, struct err *err)
     if (why == ERR_TIMEOUT && clock_mono_ns() >= deadline_of(c))
         return err_rule(err, ERR_TIMEOUT, "child.load", NULL, "its process was not ready after %d s", LOAD_MS / 1000);
     if (why != ERR_IO)
-        return err_rule(err, ERR_INTERNAL, "child.load", NULL, "its process sent what is no message, or too long a one");
+        return err_rule(err, ERR_INTERNAL, "child.load", NULL,
+                        "its process sent what is no message, or too long a one");
     return err_rule(err, ERR_INTERNAL, "child.load", NULL, "its process ended while it was loaded: %s", how);
 }
 

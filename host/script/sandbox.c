@@ -1,6 +1,7 @@
 #include "script/sandbox.h"
 
 #include "base/log.h"
+#include "script/chain.h"
 #include "script/fault.h"
 
 #include <lualib.h>
@@ -23,7 +24,7 @@
  * string or userdata, and then the state is killed too. A buffer in the making is not known as one here: the libraries
  * stop it at the same size themselves (library.h). */
 
-enum { SOFT_BYTES = 32 * 1024 * 1024, STRING_BYTES = 16 * 1024 * 1024, CHAIN_MAX = 200 };
+enum { SOFT_BYTES = 32 * 1024 * 1024, STRING_BYTES = 16 * 1024 * 1024 };
 
 static char kill_token;
 
@@ -138,28 +139,11 @@ static int panic(lua_State *L)
 
 /* -- compiling -- */
 
-/* Source with a chain like a.x.x.x… beyond 200 links makes Lua 5.4.4 recurse without end when it reports an error in
- * it. */
-static bool has_long_chain(struct slice s)
-{
-    int links = 0;
-    for (size_t i = 0; i < s.len; i++) {
-        char c = s.data[i];
-        if (c == '.' || c == '[' || c == ':') {
-            if (++links > CHAIN_MAX)
-                return true;
-        } else if (strchr("=,;(){}+-*/%^#<>~&|", c)) {
-            links = 0;
-        }
-    }
-    return false;
-}
-
 void sandbox_compile(lua_State *L, struct slice source, const char *chunk)
 {
     if (source.len > SANDBOX_SOURCE_MAX)
         luaL_error(L, "%s: source longer than %d bytes", chunk + 1, SANDBOX_SOURCE_MAX);
-    if (has_long_chain(source))
+    if (chain_is_long(source))
         luaL_error(L, "%s: more than %d links in one chain of a.b.c", chunk + 1, CHAIN_MAX);
     int status = luaL_loadbufferx(L, source.data ? source.data : "", source.len, chunk, "t");
     sandbox_poll(L);

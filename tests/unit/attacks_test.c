@@ -119,6 +119,9 @@ static const struct attack {
     {"locals", REFUSED, "local f, e = load(('local a '):rep(8000)) error(e, 0)"},
     {"constants_1_mb", REFUSED, "local f, e = load('return {' .. ('1.5,'):rep(250000) .. '}') error(e, 0)"},
     {"chain_of_fields", REFUSED, "local f, e = load('return a' .. ('.x'):rep(20000) .. ' + 1') error(e, 0)"},
+    {"chain_with_comments", REFUSED,
+     "local f, e = load('return a' .. (('.x'):rep(190) .. '--\\n'):rep(160) .. ' + 1') error(e, 0)"},
+    {"chain_with_sums", REFUSED, "local f, e = load('return a' .. ('[k+0]'):rep(12000) .. ' + 1') error(e, 0)"},
     {"nested_closes", REFUSED,
      "local function f() local c = coroutine.create(function() local x <close> = setmetatable({}, { __close = f }) coroutine.yield() end)"
      " coroutine.resume(c) local ok, e = coroutine.close(c) if not ok then error(e, 0) end end f()"},

@@ -308,17 +308,18 @@ static void put_loader(const char *name, const char *constructor)
     snprintf(manifest, sizeof(manifest), "requires = {}, isolate = 'process', native = true");
     world_plugin(&world, name, manifest, "return { commands = {} }");
     snprintf(path, sizeof(path), "plugins/%s/%s.c", name, name);
-    snprintf(text, sizeof(text),
-             "#include <muster.h>\n#include <stdlib.h>\n#include <unistd.h>\n"
-             "__attribute__((constructor)) static void load(void) { %s }\n"
-             "static int ok(const struct muster_host *h, struct muster_call *c, const struct muster_value *a)\n"
-             "{ (void)a; h->reply_int(c, 1); return MUSTER_OK; }\n"
-             "static int gone(const struct muster_host *h, struct muster_call *c, const struct muster_value *a)\n"
-             "{ (void)h; (void)c; (void)a; abort(); }\n"
-             "#define READ(n, f) { .name = \"%s.\" n, .args = \"\", .returns = \"int\", .summary_en = \"T.\", .run = f }\n"
-             "static const struct muster_command commands[] = { READ(\"ok\", ok), READ(\"gone\", gone) };\n"
-             "MUSTER_PLUGIN(\"%s\", \"1.0.0\", commands);\n",
-             constructor, name, name);
+    snprintf(
+        text, sizeof(text),
+        "#include <muster.h>\n#include <stdlib.h>\n#include <unistd.h>\n"
+        "__attribute__((constructor)) static void load(void) { %s }\n"
+        "static int ok(const struct muster_host *h, struct muster_call *c, const struct muster_value *a)\n"
+        "{ (void)a; h->reply_int(c, 1); return MUSTER_OK; }\n"
+        "static int gone(const struct muster_host *h, struct muster_call *c, const struct muster_value *a)\n"
+        "{ (void)h; (void)c; (void)a; abort(); }\n"
+        "#define READ(n, f) { .name = \"%s.\" n, .args = \"\", .returns = \"int\", .summary_en = \"T.\", .run = f }\n"
+        "static const struct muster_command commands[] = { READ(\"ok\", ok), READ(\"gone\", gone) };\n"
+        "MUSTER_PLUGIN(\"%s\", \"1.0.0\", commands);\n",
+        constructor, name, name);
     put_file(world.dir, path, text);
     snprintf(text, sizeof(text), "cc -shared -fPIC -Iapi %%s/plugins/%s/%s.c -o %%s/plugins/%s/%s.so", name, name, name,
              name);
