@@ -37,7 +37,8 @@
  *
  * With no lane at work the thread sleeps; the first command wakes it through an eventfd. */
 
-enum { PLACES = 64, TICK_MS = 2, IDLE_TICKS = 50 };
+/* As many lanes as there may be (64 readers), those of a copy that is tried out, and whoever builds states for them. */
+enum { PLACES = 128, TICK_MS = 2, IDLE_TICKS = 50 };
 
 struct watch {
     atomic_bool used;

@@ -16,7 +16,13 @@
  * A run that the slow lane waits for (run->home) is none of these. A run is outstanding from lanes_put until lanes_take has handed it back. The loop counts them and puts no more
  * than the mailbox `done` holds, so a lane that gives a run back always finds room and never waits for the loop. */
 
-enum { MAILBOX = 1024, BATCH_COMMANDS = 512, BATCH_MS = 20, SLOW_END_S = 5 };
+enum {
+    READERS_MAX = 64 /* of the setting, too */,
+    MAILBOX = 1024,
+    BATCH_COMMANDS = 512,
+    BATCH_MS = 20,
+    SLOW_END_S = 5
+};
 
 static const int64_t idem_keep_ms = 30LL * 24 * 3600 * 1000;
 
@@ -132,7 +138,7 @@ static void fill_options(struct lanes *l, const struct lanes_options *options)
     l->registry = registry_ref(options->registry);
     if (o->readers <= 0) {
         long cores = sysconf(_SC_NPROCESSORS_ONLN);
-        o->readers = cores > 2 ? (int)cores - 1 : 1;
+        o->readers = cores > READERS_MAX ? READERS_MAX : cores > 2 ? (int)cores - 1 : 1;
     }
     o->mailbox = o->mailbox > 0 ? o->mailbox : MAILBOX;
     o->batch_commands = o->batch_commands > 0 ? o->batch_commands : BATCH_COMMANDS;

@@ -69,3 +69,10 @@ LUA
 many=$(play "$dir/many.lua" -- "$dir/pool/other-1.0.0.muster")
 [ "$many" = plugin.too_many ] || fail "51 packages at once: $many"
 house_stop
+
+# -- as many readers as there may be, and still room for those that try a package out --
+printf 'return { probation_s = 1, lanes = { readers = 64 } }\n' >"$data/config.lua"
+house_start
+do_ plugin install "$dir/pool/other-1.0.0.muster" --yes --no-wait
+[ "$(call other.ping)" = 1.0.0 ] || fail "with 64 readers"
+house_stop
