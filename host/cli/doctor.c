@@ -82,7 +82,7 @@ static void look(struct doctor *d)
     doctor_lock(d);
     doctor_keys(d);
     doctor_quarantine(d);
-    doctor_crashes(d);
+    doctor_processes(d);
     if (d->store)
         doctor_start(d);
     store_close(d->store);

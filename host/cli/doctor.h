@@ -44,7 +44,7 @@ void doctor_database(struct doctor *d);
 void doctor_generation(struct doctor *d);
 void doctor_lock(struct doctor *d);
 void doctor_quarantine(struct doctor *d);
-void doctor_crashes(struct doctor *d);
+void doctor_processes(struct doctor *d);
 
 /* doctor_start.c: would a start succeed, and whom would it leave out? Loads the plugins in a process of its own, so that
  * one which crashes there is a finding, too. */

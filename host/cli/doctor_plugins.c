@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "ops/install_record.h"
 #include "ops/install_start.h"
+#include "plugin/child_box.h"
 #include "plugin/child_crash.h"
 #include "script/quarantine.h"
 
@@ -239,11 +240,14 @@ void doctor_quarantine(struct doctor *d)
     free(notes);
 }
 
-void doctor_crashes(struct doctor *d)
+void doctor_processes(struct doctor *d)
 {
     struct child_crash *list = NULL;
     struct err why = {0};
     int count = 0;
+    if (child_box_sees_files())
+        doctor_say(d, DOCTOR_NOTE, "doctor.landlock", "kernel", "take a kernel with Landlock (Debian's has it)",
+                   "without Landlock a plugin in a process of its own could read files while it is loaded");
     if (child_crash_read(d->house.data, &list, &count, &why) != 0)
         doctor_say(d, DOCTOR_WRONG, "doctor.crash", "crashes", NULL, "%s", why.text);
     for (int i = 0; i < count; i++) {

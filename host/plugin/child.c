@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "plugin/catalog.h"
+#include "plugin/child_box.h"
 #include "plugin/child_crash.h"
 #include "plugin/child_hello.h"
 #include "plugin/child_line.h"
@@ -11,6 +12,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -198,6 +200,16 @@ static int launch(struct child *c, uint64_t until_ns, struct err *err)
     return rv;
 }
 
+/* Once: an operator should know what the wall of these processes is made of. */
+static void warn_of_the_kernel(void)
+{
+    static atomic_flag said = ATOMIC_FLAG_INIT;
+    if (child_box_sees_files() && !atomic_flag_test_and_set(&said))
+        log_warn("child",
+                 "this kernel has no Landlock: while a plugin is loaded into a process of its own, it could read "
+                 "what the server's user may read");
+}
+
 int child_start(const struct child_options *o, struct child **out, struct err *err)
 {
     struct child *c = mem_zalloc(sizeof(*c));
@@ -216,6 +228,7 @@ int child_start(const struct child_options *o, struct child **out, struct err *e
         .reply_bytes = (int64_t)o->limits.reply_bytes,
         .log_level = log_get_level(),
     };
+    warn_of_the_kernel();
     int rv = launch(c, UINT64_MAX, err);
     if (rv != 0) {
         child_free(c);

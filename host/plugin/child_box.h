@@ -1,4 +1,4 @@
-/* Inside plugin/: what a plugin's process gives up, step by step. Called in that process only. */
+/* What a plugin's process gives up, step by step. Called in that process only, but for child_box_sees_files. */
 #ifndef MUSTER_PLUGIN_CHILD_BOX_H
 #define MUSTER_PLUGIN_CHILD_BOX_H
 
@@ -9,6 +9,8 @@
  * sees `folders` (NULL-terminated; absent ones are skipped) and the system's libraries, to read; on a kernel without
  * Landlock, what its user may read. */
 int child_box_enter(const char *const *folders, size_t memory, struct err *err);
+/* Does this kernel have no Landlock, so that code may read files of the server's user while it is loaded? Any process. */
+bool child_box_sees_files(void);
 /* Once the process has all the threads it will ever have, before the plugin's first byte runs: it may load code and
  * open files for reading; no network, no process, no thread. */
 int child_box_load(struct err *err);
