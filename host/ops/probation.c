@@ -18,7 +18,7 @@
  *
  * All of this can be done again: a crash anywhere leaves a state in which the next start's first tick does the rest. */
 
-enum { BREAKDOWNS = 3, SETTLE_TRIES_LOG = 60 };
+enum { BREAKDOWNS = 3, LOGGED = 10, AGAIN_MAX_S = 600 };
 
 struct watched {
     char *name, *health; /* health may be NULL */
@@ -32,7 +32,8 @@ struct probation {
     struct set set, before;
     struct watched *watched;
     int nwatched;
-    int failures; /* to go back, or to write down that it is good */
+    int failures;      /* to go back, or to write down that it is good */
+    uint64_t again_ns; /* not before this once more */
 };
 
 struct probation *probation_new(void)
@@ -51,6 +52,7 @@ static void forget(struct probation *p)
     p->nwatched = 0;
     p->on = false;
     p->failures = 0;
+    p->again_ns = 0;
     set_close(&p->set);
     set_close(&p->before);
 }
@@ -209,6 +211,15 @@ static int ask_number(struct lanes *l, const char *command, const char *arg, int
     return rv;
 }
 
+/* What failed costs a copy of the database each time: after 1, 2, 4 … seconds it is tried again. */
+static bool failed(struct probation *p)
+{
+    const int doublings = p->failures < 10 ? p->failures : 10;
+    const int wait_s = 1 << doublings < AGAIN_MAX_S ? 1 << doublings : AGAIN_MAX_S;
+    p->again_ns = clock_mono_ns() + (uint64_t)wait_s * 1000000000;
+    return p->failures++ % LOGGED == 0;
+}
+
 static void go_back(struct probation *p, struct lanes *l, struct calls *c, const struct err *unwell)
 {
     struct err err = {0};
@@ -222,7 +233,7 @@ static void go_back(struct probation *p, struct lanes *l, struct calls *c, const
         rv = ask_number(l, "plugin.activate", "stage", set->number, &err);
     if (rv == 0)
         log_warn("plugin", "generation %lld runs as before", (long long)p->set.previous);
-    else if (p->failures++ % SETTLE_TRIES_LOG == 0)
+    else if (failed(p))
         log_error("plugin", "there is no way back to generation %lld: %s", (long long)p->set.previous, err.text);
 }
 
@@ -230,7 +241,7 @@ static void settle(struct probation *p, struct lanes *l, struct calls *c)
 {
     struct err err = {0};
     if (ask_number(l, "plugin.settle", "generation", p->number, &err) != 0) {
-        if (p->failures++ % SETTLE_TRIES_LOG == 0)
+        if (failed(p))
             log_warn("plugin", "that generation %lld is good was not written down: %s", (long long)p->number, err.text);
         return;
     }
@@ -247,7 +258,7 @@ void probation_tick(struct lanes *l, struct calls *c, void *arg)
         return;
     if (registry_generation(c->registry) != p->number)
         meet(p, c);
-    if (!p->on)
+    if (!p->on || clock_mono_ns() < p->again_ns)
         return;
     if (!is_well(p, l, c, &unwell))
         go_back(p, l, c, &unwell);
