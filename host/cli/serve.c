@@ -386,8 +386,9 @@ static int run(struct serve *s, struct err *err)
                server_port(s->server));
         fflush(stdout);
         uv_run(&loop, UV_RUN_DEFAULT);
+        /* As a crash to whoever keeps it: a new start finds out what the database is. */
         if (server_fenced(s->server))
-            rv = err_set(err, ERR_STATE, "nothing could be written any more; start it again");
+            rv = err_set(err, ERR_INTERNAL, "nothing could be written any more; start it again");
         server_free(s->server);
     }
     return rv;
