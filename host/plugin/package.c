@@ -333,13 +333,12 @@ static int sync_folder(int dir, struct err *err)
 /* Open the folder of `path` below `root`, making what is missing. */
 static int open_parent(int root, const char *path, struct err *err)
 {
-    int dir = dup(root);
+    int dir = fcntl(root, F_DUPFD_CLOEXEC, 0);
     for (const char *slash; dir >= 0 && (slash = strchr(path, '/')); path = slash + 1) {
         char part[NAME_BYTES + 1];
         snprintf(part, sizeof(part), "%.*s", (int)(slash - path), path);
-        if (mkdirat(dir, part, 0755) == 0)
-            sync_folder(dir, err);
-        int next = openat(dir, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        bool made = mkdirat(dir, part, 0755) == 0;
+        int next = made && fsync(dir) != 0 ? -1 : openat(dir, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         close(dir);
         dir = next;
     }
@@ -359,6 +358,7 @@ static int write_entry(struct walk *w, const char *name, void *arg)
     int dir = open_parent(root, name, w->err);
     if (dir < 0)
         return ERR_IO;
+    errno = 0; /* a short write says nothing there */
     int fd = openat(dir, slash ? slash + 1 : name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
     if (fd < 0 || fchmod(fd, mode) != 0 || write(fd, w->file.data, w->file.len) != (ssize_t)w->file.len ||
         fsync(fd) != 0)

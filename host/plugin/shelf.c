@@ -229,8 +229,10 @@ int shelf_write(const char *data_dir, const char *name, struct slice text, struc
         crash_point("file written");
     if (rv == 0 && rename(tmp, path) != 0)
         rv = err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
+    char *slash = strrchr(path, '/'); /* the folder that it is in */
+    *slash = '\0';
     if (rv == 0)
-        rv = sync_dir(data_dir, err);
+        rv = sync_dir(path, err);
     if (rv == 0)
         crash_point("file in its place");
     return rv;
