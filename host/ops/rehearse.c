@@ -16,7 +16,7 @@
  * were made once already, so both copies hold what they made; both answer from there, and the difference between them is
  * the new plugins'. */
 
-enum { SHOWN_MAX = 50, SHOWN_BYTES = 300, GRANTS_MAX = 200, KEEP_BYTES = 1 << 20 };
+enum { SHOWN_MAX = 50, SHOWN_BYTES = 300, GRANTS_MAX = 200 };
 
 /* -- playing -- */
 
@@ -56,40 +56,14 @@ static int play(struct embed *host, const struct rehearsed *call, struct buf *re
         reply_error(reply, err);
         rv = 0;
     }
-    if (reply->len > KEEP_BYTES)
-        buf_truncate(reply, KEEP_BYTES);
     for (int i = 0; i < count; i++)
         buf_close(&words[i]);
     json_decref(args);
     return rv;
 }
 
-static int play_all(struct calls *c, const struct registry *registry, struct rehearsal *r, bool after, struct err *err)
-{
-    struct dry dry;
-    int rv = dry_open(c, NULL, registry, &dry, err);
-    for (int i = 0; rv == 0 && i < r->count; i++) {
-        struct rehearsed *call = &r->calls[i];
-        if (lanes_stopping(c->lanes))
-            rv =
-                err_rule(err, ERR_BUSY, "busy.stopping", NULL, "the server is stopping; send it again when it is back");
-        else if (!call->skipped)
-            rv = play(dry.host, call, after ? &call->after : &call->before, after ? &call->after_us : &call->before_us,
-                      err);
-    }
-    dry_close(&dry);
-    return rv;
-}
-
-/* -- telling -- */
-
-static bool differs(const struct rehearsed *call)
-{
-    return !call->skipped && !slice_eq(buf_view(&call->before), buf_view(&call->after));
-}
-
-/* The reply as JSON, cut. */
-static void put_reply(struct reply *reply, const char *key, const struct buf *canonical)
+/* A reply as JSON, cut. */
+static char *shown(const struct buf *canonical)
 {
     struct buf json = {0};
     struct err refused = {0};
@@ -98,10 +72,48 @@ static void put_reply(struct reply *reply, const char *key, const struct buf *ca
     else
         render_json(buf_view(canonical), &json);
     const struct slice whole = buf_view(&json);
-    reply_key(reply, key);
-    reply_text(reply, (struct slice){whole.data, utf8_cut(whole, SHOWN_BYTES)});
+    char *text = mem_dup_slice((struct slice){whole.data, utf8_cut(whole, SHOWN_BYTES)});
     buf_close(&json);
+    return text;
 }
+
+/* One call on both sides. What they answered is kept only as far as it is told. */
+static int compare(struct embed *old, struct embed *new, struct rehearsed *call, int *told, struct err *err)
+{
+    struct buf before = {0}, after = {0};
+    int rv = play(old, call, &before, &call->before_us, err);
+    if (rv == 0)
+        rv = play(new, call, &after, &call->after_us, err);
+    call->differs = rv == 0 && !slice_eq(buf_view(&before), buf_view(&after));
+    if (call->differs && *told < SHOWN_MAX) {
+        call->before = shown(&before);
+        call->after = shown(&after);
+        ++*told;
+    }
+    buf_close(&before);
+    buf_close(&after);
+    return rv;
+}
+
+static int play_all(struct calls *c, const struct registry *new, struct rehearsal *r, struct err *err)
+{
+    struct dry one = {0}, other = {0};
+    int told = 0, rv = dry_open(c, NULL, c->registry, &one, err);
+    if (rv == 0)
+        rv = dry_open(c, NULL, new, &other, err);
+    for (int i = 0; rv == 0 && i < r->count; i++) {
+        if (lanes_stopping(c->lanes))
+            rv =
+                err_rule(err, ERR_BUSY, "busy.stopping", NULL, "the server is stopping; send it again when it is back");
+        else if (!r->calls[i].skipped)
+            rv = compare(one.host, other.host, &r->calls[i], &told, err);
+    }
+    dry_close(&one);
+    dry_close(&other);
+    return rv;
+}
+
+/* -- telling -- */
 
 static int tell_changes(const struct rehearsal *r, struct reply *reply)
 {
@@ -110,15 +122,16 @@ static int tell_changes(const struct rehearsal *r, struct reply *reply)
     reply_array_open(reply);
     for (int i = 0; i < r->count; i++) {
         const struct rehearsed *call = &r->calls[i];
-        if (!differs(call) || changed++ >= SHOWN_MAX)
+        changed += call->differs;
+        if (!call->before)
             continue;
         reply_map_open(reply);
         reply_key_int(reply, "id", call->id);
         reply_key_cstr(reply, "user", call->user);
         reply_key_cstr(reply, "command", call->command);
         reply_key_cstr(reply, "args", call->args);
-        put_reply(reply, "before", &call->before);
-        put_reply(reply, "after", &call->after);
+        reply_key_cstr(reply, "before", call->before);
+        reply_key_cstr(reply, "after", call->after);
         reply_close(reply);
     }
     reply_close(reply);
@@ -176,7 +189,7 @@ static void tell_command(struct rehearsed **calls, int count, struct reply *repl
     for (int i = 0; i < count; i++) {
         before[i] = calls[i]->before_us;
         after[i] = calls[i]->after_us;
-        changed += differs(calls[i]);
+        changed += calls[i]->differs;
     }
     reply_map_open(reply);
     reply_key_cstr(reply, "command", calls[0]->command);
@@ -295,9 +308,7 @@ int install_rehearse(struct call *call, const struct value *args, struct reply *
     if (rv == 0)
         rv = rehearsal_read(c, (int)args[1].i, &r, err);
     if (rv == 0)
-        rv = play_all(c, c->registry, &r, false, err);
-    if (rv == 0)
-        rv = play_all(c, new, &r, true, err);
+        rv = play_all(c, new, &r, err);
     if (rv == 0)
         rv = tell(c, new, &r, reply, err);
     rehearsal_close(&r);

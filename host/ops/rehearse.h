@@ -12,12 +12,13 @@ struct rehearsed {
     char *user, *command, *args;
     struct identity *identity; /* borrowed; NULL: the user is gone */
     const char *skipped;       /* why it was not played, or NULL */
-    struct buf before, after;  /* canonical replies */
+    bool differs;
+    char *before, *after; /* of the first that differ: their replies as JSON, cut */
     int64_t before_us, after_us;
 };
 
 /* rehearse_read.c: the last `last` accepted writes of plugins, oldest first, and the read commands without required
- * arguments. `*out` is freed by rehearsed_free. The slow lane's thread, outside of a read. */
+ * arguments. `*out` is to be closed. The slow lane's thread, outside of a read. */
 struct rehearsal {
     struct rehearsed *calls;
     int count;

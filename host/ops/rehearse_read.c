@@ -144,8 +144,8 @@ void rehearsal_close(struct rehearsal *r)
         free(call->user);
         free(call->command);
         free(call->args);
-        buf_close(&call->before);
-        buf_close(&call->after);
+        free(call->before);
+        free(call->after);
     }
     for (int i = 0; i < r->nidentities; i++)
         identity_unref(r->identities[i]);
