@@ -42,7 +42,7 @@ int package_sign(struct slice package, const char *key_path, struct buf *out, st
  * path, no link, no device, no name twice), sizes, every file's SHA-256, no file beside the list; and its signature
  * against the keys in `keys_dir` (NULL: signatures are not looked at). Errors, all ERR_POLICY or ERR_TOOBIG with a rule:
  * "package.form", "package.path", "package.link", "package.size", "package.hash", "package.unsigned" (only when
- * `need_signature`), "package.key" (signed by a key that is not trusted here), "package.signature" (does not fit). */
+ * `need_signature`), "package.key" (its signature fits none of the keys that are trusted here). */
 int package_check(struct slice package, const char *keys_dir, bool need_signature, struct package_info *out,
                   struct err *err);
 /* Check as above and write plugin/ into the new folder `to` (its parent exists), files and folders fsync'd, modes 0644,

@@ -13,6 +13,7 @@
  *                               --locked`; the database is what counts)
  *   keys/NAME.pem               public keys whose packages may be installed
  *   quarantine/NAME             plugins that brought the process down, see script/quarantine.h
+ *   crashes/                    how plugins' own processes ended, see plugin/child_crash.h
  *   capsules/                   failed calls, for their authors */
 struct site {
     const char *data_dir;    /* NULL: a host without a data folder (tests of a plugin) */

@@ -1,4 +1,4 @@
-/* Migrations: numbered SQL files, applied once each, forward only, with checksums. */
+/* Migrations: numbered SQL files with checksums, applied once each, and undone where they have a way back. */
 #ifndef MUSTER_STORE_MIGRATE_H
 #define MUSTER_STORE_MIGRATE_H
 

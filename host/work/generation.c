@@ -15,8 +15,9 @@
  *   slow lane   … and frees what the others have run until then
  *   loop        lanes_registry, after lanes_take: the writer put it there before it gave the replies back
  *
- * Every pointer has one owner, and moves by an atomic exchange; nobody locks, and nobody waits for a lane. What was
- * not taken in time comes back from the exchange to whoever puts the next one: it has never run.
+ * Every pointer has one owner, and moves by an atomic exchange; nobody locks. Readers wait for the writer's commit of a
+ * switch, and for nothing else. What was not taken in time comes back from the exchange to whoever puts the next one: it
+ * has never run.
  *
  * A reader must not run the code of one generation on the data of another. SQLite takes a snapshot at the first
  * statement of a read, so it cannot be told beforehand which side of the commit it will be. Hence the epoch: it is read
