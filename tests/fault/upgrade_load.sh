@@ -23,13 +23,18 @@ plugin() { "$MUSTER" plugin "$@" >"$dir/out" 2>&1 || { cat "$dir/out" >&2; fail 
 echo 'return { native_keys = { "release" }, probation_s = 1 }' >"$dir/data/config.lua"
 (cd "$dir" && "$MUSTER" plugin keys new release >/dev/null)
 plugin keys trust "$dir/release.pem" --data "$dir/data"
-for version in 1.0.0 2.0.0; do
-  plugin pack "tests/fixtures/roll/$version/roll" --out "$dir/roll-$version.muster" --key "$dir/release.key"
-  mkdir -p "$dir/c-$version/rollc"
-  sed "s/VERSION/$version/" tests/fixtures/roll/rollc/manifest.lua >"$dir/c-$version/rollc/manifest.lua"
-  "${CC:-cc}" -std=c17 -O2 -fPIC -shared -I api -DVERSION="\"$version\"" tests/fixtures/roll/rollc/rollc.c -o "$dir/c-$version/rollc/rollc.so"
-  plugin pack "$dir/c-$version/rollc" --out "$dir/rollc-$version.muster" --key "$dir/release.key"
-done
+# source VERSION WORD COLUMN: both plugins as this version has them; the first has only the first migration.
+source() {
+  mkdir "$dir/$1"
+  cp -r tests/fixtures/roll/roll tests/fixtures/roll/rollc "$dir/$1"
+  sed -i "s/VERSION/$1/g; s/WORD/$2/g; s/COLUMN/$3/g" "$dir/$1"/*/*.lua
+  [ "$1" != 1.0.0 ] || rm "$dir/$1"/*/migrations/002_*
+  "${CC:-cc}" -std=c17 -O2 -fPIC -shared -I api -DVERSION="\"$1\"" "$dir/$1/rollc/rollc.c" -o "$dir/$1/rollc/rollc.so"
+  rm "$dir/$1/rollc/rollc.c" # VERSION is for this command, not for pack's
+  for name in roll rollc; do plugin pack "$dir/$1/$name" --out "$dir/$name-$1.muster" --key "$dir/release.key"; done
+}
+source 1.0.0 one note
+source 2.0.0 two remark
 
 server_start "$dir/log" "$MUSTER" --data "$dir/data" --port 0 || exit 1
 MUSTER_DATA=$dir/data MUSTER_PORT=$port
@@ -47,8 +52,9 @@ begin() { # begin NAME CONNECTIONS ALLOWED-1 ALLOWED-2 WORD…
 }
 begin put 20 "one one note" "two two remark" roll.put "{value:20}"
 begin get 10 "one one note" "two two remark" roll.get
-begin say 10 "1.0.0 1.0.0" "2.0.0 2.0.0" rollc.say
-begin write 10 "1.0.0 1.0.0" "2.0.0 2.0.0" rollc.write
+one="1.0.0 1.0.0 1.0.0" two="2.0.0 2.0.0 2.0.0"
+begin say 10 "$one" "$two" rollc.say
+begin write 10 "$one $one" "$two $two" rollc.write
 sleep 2
 
 round=0
