@@ -5,7 +5,9 @@
 #include <signal.h>
 #include <stdio.h>
 
-enum { STACK_BYTES = 8 * 1024 * 1024 };
+/* A Lua state may nest 200 C calls of some kilobytes, and 16 plugins may call one another on one stack. Pages that nobody
+ * touches cost nothing. */
+enum { STACK_BYTES = 32 * 1024 * 1024 };
 
 /* A new thread inherits the mask of its maker, so the mask is set around the creation: there is no moment in which a
  * process signal could land on the new thread. Faults stay open: they cannot be held back, only be made harder to
