@@ -47,6 +47,8 @@ void tally_run(const struct package *p, const struct declared_command *command, 
         counter_add(&c->refused, 1);
     if (sb)
         counter_max(&c->memory_peak, (int64_t)sb->peak);
+    if (sb && sb->stopped_command && sb->stopped_command != frame->command)
+        return; /* by a limit of a run inside it, or around it: that one's count */
     if (command && (kill == KILL_MEMORY || (kill == KILL_TIME && had_its_time(&command->command, frame))))
         note_kill(command);
 }

@@ -10,15 +10,16 @@
  * math.random (a command that runs twice must do the same twice). The table of globals is closed once it is complete: a
  * plugin keeps no state in it, and a misspelt name is an error instead of nil.
  *
- * setmetatable refuses `__gc` (hooks are off inside a finalizer, so nothing could stop it) and `__mode` (chains of
- * ephemerons make one collection quadratic).
+ * The others stay as they come: assert, error, ipairs, next, pairs, rawequal, rawget, rawlen, select, tonumber and type
+ * do one step each, of a table, or over the bytes of one bounded string. The same holds for math, and for utf8 but for
+ * char: codepoint, len and offset read a string once, and codes does one character at a time.
  *
- * The others stay as they come: assert, error, getmetatable, ipairs, next, pairs, rawequal, rawget, rawlen, rawset,
- * select, tonumber and type do one step each, of a table, or over the bytes of one bounded string. The same holds for
- * math, and for utf8: char takes what fits on the stack, codepoint, len and offset read a string once, and codes does
- * one character at a time. */
+ * No function shows an address. The order in which `next` goes through a table depends on them, though, where its keys
+ * are functions, tables or coroutines, and for texts on a seed of the process: what must be the same twice is sorted. */
 
 enum { LOAD_BYTES = 64 * 1024, MODULE_BYTES = 100 };
+
+static char loading; /* stands for a module that is being loaded */
 
 /* After the protected call: true, results … or false, error. [-n, +n+1, v] */
 static int finish_pcall(lua_State *L, int status, lua_KContext extra)
@@ -69,37 +70,17 @@ static int base_xpcall(lua_State *L)
     return finish_pcall(L, status, 2);
 }
 
-/* setmetatable(t, mt) [-2, +1, v] */
-static int base_setmetatable(lua_State *L)
-{
-    luaL_checktype(L, 1, LUA_TTABLE);
-    if (!lua_isnil(L, 2))
-        luaL_checktype(L, 2, LUA_TTABLE);
-    if (luaL_getmetafield(L, 1, "__metatable") != LUA_TNIL)
-        return luaL_error(L, "cannot change a protected metatable");
-    static const char *const refused[] = {"__gc", "__mode"};
-    for (int i = 0; i < 2 && !lua_isnil(L, 2); i++) {
-        lua_pushstring(L, refused[i]);
-        if (lua_rawget(L, 2) != LUA_TNIL)
-            return luaL_error(L, "setmetatable: %s is not available here", refused[i]);
-        lua_pop(L, 1);
-    }
-    lua_settop(L, 2);
-    lua_setmetatable(L, 1);
-    return 1;
-}
-
 const char *sandbox_tostring(lua_State *L, int index, size_t *len)
 {
     index = lua_absindex(L, index);
     if (lua_islightuserdata(L, index) && !lua_touserdata(L, index)) {
         lua_pushliteral(L, "null");
     } else if (luaL_callmeta(L, index, "__tostring")) {
-        if (lua_type(L, -1) != LUA_TSTRING)
+        if (!lua_isstring(L, -1))
             luaL_error(L, "'__tostring' must return a string");
     } else if (lua_type(L, index) <= LUA_TSTRING && lua_type(L, index) != LUA_TLIGHTUSERDATA) {
         luaL_tolstring(L, index, NULL);
-    } else {
+    } else if (luaL_getmetafield(L, index, "__name") != LUA_TSTRING) {
         lua_pushstring(L, luaL_typename(L, index)); /* the stock one shows the address */
     }
     return lua_tolstring(L, -1, len);
@@ -120,6 +101,7 @@ static int base_print(lua_State *L)
     luaL_Buffer b;
     luaL_buffinit(L, &b);
     for (int i = 1; i <= n; i++) {
+        sandbox_poll(L);
         if (i > 1)
             luaL_addchar(&b, ' ');
         sandbox_tostring(L, i, NULL);
@@ -130,7 +112,24 @@ static int base_print(lua_State *L)
     return 0;
 }
 
-/* load(text [, name]) → function, or nil and a message. Only texts, no environment of one's own. [-n, +1|2, v] */
+/* utf8.char(code, …) → text [-n, +1, e] */
+static int utf8_char(lua_State *L)
+{
+    int n = lua_gettop(L);
+    luaL_Buffer b;
+    luaL_buffinit(L, &b);
+    for (int i = 1; i <= n; i++) {
+        lua_Unsigned code = (lua_Unsigned)luaL_checkinteger(L, i);
+        sandbox_poll(L);
+        luaL_argcheck(L, code <= 0x7FFFFFFFu, i, "value out of range");
+        lua_pushfstring(L, "%U", (long)code);
+        luaL_addvalue(&b);
+    }
+    luaL_pushresult(&b);
+    return 1;
+}
+
+/* Only texts. [-2, +1, e] */
 static int compile_text(lua_State *L)
 {
     size_t len;
@@ -139,24 +138,37 @@ static int compile_text(lua_State *L)
     return 1;
 }
 
+/* load(text [, name [, mode [, env]]]) → function, or nil and a message. [-n, +1|2, v] */
 static int base_load(lua_State *L)
 {
     size_t len;
     luaL_checktype(L, 1, LUA_TSTRING);
     lua_tolstring(L, 1, &len);
     luaL_argcheck(L, len <= LOAD_BYTES, 1, "source longer than 64 KiB");
-    const char *name = luaL_optstring(L, 2, "load");
-    lua_settop(L, 1);
-    lua_pushfstring(L, "=%s", name);
+    const char *name = luaL_optstring(L, 2, "load"), *mode = luaL_optstring(L, 3, "t");
+    const bool own_env = lua_gettop(L) >= 4;
+    lua_settop(L, 4);
+    if (!strchr(mode, 't')) {
+        lua_pushnil(L);
+        lua_pushfstring(L, "attempt to load a text chunk (mode is '%s')", mode);
+        return 2;
+    }
     lua_pushcfunction(L, compile_text);
-    lua_insert(L, 1);
+    lua_pushvalue(L, 1);
+    lua_pushfstring(L, "=%s", *name == '=' || *name == '@' ? name + 1 : name);
     int status = lua_pcall(L, 2, 1, 0);
     sandbox_poll(L);
-    if (status == LUA_OK)
-        return 1;
-    lua_pushnil(L);
-    lua_insert(L, -2);
-    return 2;
+    if (status != LUA_OK) {
+        lua_pushnil(L);
+        lua_insert(L, -2);
+        return 2;
+    }
+    if (own_env) {
+        lua_pushvalue(L, 4);
+        if (!lua_setupvalue(L, -2, 1))
+            lua_pop(L, 1);
+    }
+    return 1;
 }
 
 /* collectgarbage("count") → KiB, fraction [-n, +1, v] */
@@ -191,8 +203,18 @@ static const char *push_chunk(lua_State *L, const char *name)
     return lua_pushfstring(L, "=%s.lua", dot ? dot + 1 : name);
 }
 
-/* require(name): own modules and muster.…, run once per state. Upvalue 1: what was loaded; false while it loads. [-1,
- * +1, v] */
+/* Compile and run a module. [-2, +1, v] */
+static int load_module(lua_State *L)
+{
+    struct sandbox *sb = sandbox_of(L);
+    const char *name = lua_tostring(L, 1);
+    sandbox_compile(L, sb->options.find(sb->options.arg, name), push_chunk(L, name));
+    lua_pushvalue(L, 1);
+    lua_call(L, 1, 1);
+    return 1;
+}
+
+/* require(name): own modules and muster.…, run once per state. Upvalue 1: what was loaded. [-1, +1, v] */
 static int base_require(lua_State *L)
 {
     struct sandbox *sb = sandbox_of(L);
@@ -203,33 +225,37 @@ static int base_require(lua_State *L)
     lua_settop(L, 1);
     lua_pushvalue(L, 1);
     if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) {
-        if (lua_type(L, -1) == LUA_TBOOLEAN && !lua_toboolean(L, -1))
+        if (lua_touserdata(L, -1) == &loading)
             return luaL_error(L, "require: %s requires itself in a circle", name);
         return 1;
     }
-    struct slice source = sb->options.find ? sb->options.find(sb->options.arg, name) : (struct slice){NULL, 0};
-    const bool pushed = !source.data && sb->options.push_module && sb->options.push_module(L, sb->options.arg, name);
-    if (!source.data && !pushed)
+    lua_settop(L, 1);
+    int status = LUA_OK;
+    if (sb->options.find && sb->options.find(sb->options.arg, name).data) {
+        lua_pushvalue(L, 1);
+        lua_pushlightuserdata(L, &loading);
+        lua_rawset(L, lua_upvalueindex(1));
+        lua_pushcfunction(L, load_module);
+        lua_pushvalue(L, 1);
+        status = lua_pcall(L, 1, 1, 0);
+        sandbox_poll(L);
+    } else if (!sb->options.push_module || !sb->options.push_module(L, sb->options.arg, name)) {
         return luaL_error(L,
                           "require: no module %s; a plugin has its own (%s.…), the library's (muster.…), and plugins "
                           "that it requires and that have pure commands in C",
                           name, sb->options.plugin);
-    if (!pushed) {
-        lua_pushvalue(L, 1);
-        lua_pushboolean(L, false);
-        lua_rawset(L, lua_upvalueindex(1));
-        sandbox_compile(L, source, push_chunk(L, name));
-        lua_pushvalue(L, 1);
-        lua_call(L, 1, 1);
     }
-    if (lua_isnil(L, -1)) {
-        lua_pop(L, 1);
+    if (status == LUA_OK && lua_isnil(L, 2)) {
         lua_pushboolean(L, true);
+        lua_replace(L, 2);
     }
     lua_pushvalue(L, 1);
-    lua_pushvalue(L, -2);
+    if (status == LUA_OK)
+        lua_pushvalue(L, 2);
+    else
+        lua_pushnil(L); /* what is wrong is told again the next time */
     lua_rawset(L, lua_upvalueindex(1));
-    return 1;
+    return status == LUA_OK ? 1 : lua_error(L);
 }
 
 /* -- globals -- */
@@ -266,18 +292,17 @@ static void drop_field(lua_State *L, const char *library, const char *name)
 void sandbox_open_base(lua_State *L)
 {
     static const luaL_Reg own[] = {
-        {"pcall", base_pcall},
-        {"xpcall", base_xpcall},
-        {"setmetatable", base_setmetatable},
-        {"tostring", base_tostring},
-        {"print", base_print},
-        {"load", base_load},
-        {"collectgarbage", base_collectgarbage},
+        {"pcall", base_pcall}, {"xpcall", base_xpcall}, {"tostring", base_tostring},
+        {"print", base_print}, {"load", base_load},     {"collectgarbage", base_collectgarbage},
         {NULL, NULL},
     };
     static const char *const gone[] = {"dofile", "loadfile", "warn", "_VERSION"};
     lua_pushglobaltable(L);
     luaL_setfuncs(L, own, 0);
+    lua_getfield(L, -1, LUA_UTF8LIBNAME);
+    lua_pushcfunction(L, utf8_char);
+    lua_setfield(L, -2, "char");
+    lua_pop(L, 1);
     lua_newtable(L);
     lua_pushcclosure(L, base_require, 1);
     lua_setfield(L, -2, "require");

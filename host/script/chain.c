@@ -3,19 +3,30 @@
 #include <ctype.h>
 #include <string.h>
 
-/* When an operation on a.x.y.z fails, Lua 5.4.4 looks for the name of what it failed on, one C call deeper for each link
+/* Two things that make Lua's compiler, or what it compiled, go on for far too long.
+ *
+ * When an operation on a.x.y.z fails, Lua 5.4.4 looks for the name of what it failed on, one C call deeper for each link
  * (getobjname in ldebug.c), and for the name of each key besides. A chain of a hundred thousand links is a valid source,
  * and its error message overruns the C stack; so a source with a long one is refused before it is compiled.
  *
  * Links are counted the way the compiler makes them: `.name`, `:name` and `[key]` behind an expression add one, whatever
  * blanks, comments and lines lie between; a name at the beginning of an expression, and every operator, begins anew.
- * Brackets keep the count of what stands before them, and a key counts as deep as it is itself. */
+ * Brackets keep the count of what stands before them, and a key counts as deep as it is itself.
+ *
+ * Each `and` and `or` walks the list of jumps that those before it have left (luaK_concat in lcode.c), so the time for an
+ * expression grows with the square of their number. They are counted from the last sign that ends an expression, for each
+ * bracket by itself. */
+
+struct count {
+    int links, choices; /* of a.b.c; of `and` and `or` */
+};
 
 struct chains {
     struct slice s;
     size_t at;
-    int links, depth;
-    int outer[CHAIN_MAX]; /* links before each open bracket */
+    struct count now;
+    int depth;
+    struct count outer[CHAIN_MAX]; /* before each open bracket */
 };
 
 static char peek(const struct chains *c, size_t ahead)
@@ -75,10 +86,12 @@ static void skip_number(struct chains *c)
         before = peek(c, 0);
 }
 
-static void skip_name(struct chains *c)
+static struct slice take_name(struct chains *c)
 {
+    const size_t from = c->at;
     while (in_name(peek(c, 0)))
         c->at++;
+    return (struct slice){c->s.data + from, c->at - from};
 }
 
 static void skip_blanks(struct chains *c)
@@ -100,28 +113,44 @@ static void take_dot(struct chains *c)
     if (peek(c, 0) == dot) { /* "..", "...", "::" */
         while (peek(c, 0) == dot)
             c->at++;
-        c->links = 0;
+        c->now.links = 0;
         return;
     }
     skip_blanks(c);
-    skip_name(c);
-    c->links++;
+    take_name(c);
+    c->now.links++;
+}
+
+/* A name where an expression or a statement begins, or a word of the language. */
+static void take_word(struct chains *c)
+{
+    const struct slice word = take_name(c);
+    if (slice_is(word, "and") || slice_is(word, "or")) {
+        c->now.choices++;
+        return;
+    }
+    static const char *const begins[] = {"local", "return", "if", "then",   "elseif", "else", "while",
+                                         "do",    "for",    "in", "repeat", "until",  "goto", "break"};
+    for (size_t i = 0; i < sizeof(begins) / sizeof(begins[0]); i++)
+        if (slice_is(word, begins[i]))
+            c->now.choices = 0;
 }
 
 static bool open_bracket(struct chains *c)
 {
     if (c->depth == CHAIN_MAX)
         return false;
-    c->outer[c->depth++] = c->links;
-    c->links = 0;
+    c->outer[c->depth++] = c->now;
+    c->now = (struct count){0};
     c->at++;
     return true;
 }
 
 static void close_bracket(struct chains *c, bool key)
 {
-    const int outer = c->depth > 0 ? c->outer[--c->depth] : 0;
-    c->links = (c->links > outer ? c->links : outer) + key;
+    const struct count outer = c->depth > 0 ? c->outer[--c->depth] : (struct count){0};
+    c->now.links = (c->now.links > outer.links ? c->now.links : outer.links) + key;
+    c->now.choices = outer.choices;
     c->at++;
 }
 
@@ -145,7 +174,7 @@ static bool take(struct chains *c)
         return true;
     case '}':
         close_bracket(c, false);
-        c->links = 0;
+        c->now.links = 0;
         return true;
     case ':':
         take_dot(c);
@@ -157,22 +186,26 @@ static bool take(struct chains *c)
             take_dot(c);
         return true;
     default:
-        c->links = 0; /* a name or number that begins something, or an operator */
-        if (isdigit((unsigned char)ch))
+        c->now.links = 0; /* a name or number that begins something, or an operator */
+        if (isdigit((unsigned char)ch)) {
             skip_number(c);
-        else if (in_name(ch))
-            skip_name(c);
-        else
-            c->at++;
+        } else if (in_name(ch)) {
+            take_word(c);
+        } else {
+            const bool compares = strchr("=<>~", ch) && peek(c, 1) == '=';
+            if (strchr("=,;", ch) && !compares)
+                c->now.choices = 0;
+            c->at += 1 + compares;
+        }
         return true;
     }
 }
 
-bool chain_is_long(struct slice source)
+enum chain chain_look(struct slice source)
 {
     struct chains c = {.s = source};
     skip_blanks(&c);
-    while (c.at < c.s.len && c.links <= CHAIN_MAX && take(&c))
+    while (c.at < c.s.len && c.now.links <= CHAIN_MAX && c.now.choices <= CHOICES_MAX && take(&c))
         skip_blanks(&c);
-    return c.links > CHAIN_MAX;
+    return c.now.links > CHAIN_MAX ? CHAIN_LINKS : c.now.choices > CHOICES_MAX ? CHAIN_CHOICES : CHAIN_FINE;
 }

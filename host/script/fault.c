@@ -99,17 +99,18 @@ int fault_trace(lua_State *L)
 static int take_kill(struct sandbox *sb, const struct frame *frame, struct err *err)
 {
     const char *at = sb->where[0] ? sb->where : "a call of the host";
-    log_warn("plugin", "%s: command %s stopped at %s, %s limit, %zu bytes in use", frame->plugin, frame->command, at,
+    const char *command = sb->stopped_command ? sb->stopped_command : frame->command;
+    log_warn("plugin", "%s: command %s stopped at %s, %s limit, %zu bytes in use", frame->plugin, command, at,
              sb->kill == KILL_MEMORY ? "memory" : "time", sb->used);
     if (sb->kill == KILL_MEMORY)
         return err_rule(
             err, ERR_LIMIT, "limit.memory", NULL,
             "plugin %s, command %s: stopped, it needs more than %zu KiB of memory; nothing was kept; ask for less at once",
-            frame->plugin, frame->command, sb->options.soft_bytes / 1024);
+            frame->plugin, command, sb->options.soft_bytes / 1024);
     return err_rule(
         err, ERR_TIMEOUT, "limit.time", NULL,
         "plugin %s, command %s: stopped after its limit of %d ms; nothing was kept; ask for less at once, or raise timeout_ms in its declaration",
-        frame->plugin, frame->command, frame->limit_ms);
+        frame->plugin, command, sb->stopped_command ? sb->stopped_limit_ms : frame->limit_ms);
 }
 
 static int take_text(lua_State *L, const struct frame *frame, struct err *err)

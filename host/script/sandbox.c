@@ -37,10 +37,14 @@ void sandbox_hook(struct sandbox *sb)
         lua_sethook(sb->cur, hook, LUA_MASKCOUNT, 1);
 }
 
-void sandbox_stop(struct sandbox *sb, enum kill_reason reason)
+void sandbox_stop(struct sandbox *sb, enum kill_reason reason, const struct frame *frame)
 {
-    if (sb->kill == KILL_NONE)
-        sb->kill = reason;
+    if (sb->kill != KILL_NONE)
+        return;
+    const bool own = frame && frame->sandbox == sb;
+    sb->stopped_command = own ? frame->command : NULL;
+    sb->stopped_limit_ms = own ? frame->limit_ms : 0;
+    sb->kill = reason;
 }
 
 static void note_where(struct sandbox *sb, lua_State *L)
@@ -67,7 +71,7 @@ static void collect(struct sandbox *sb, lua_State *L)
     sb->collect = 0;
     lua_gc(L, LUA_GCCOLLECT, 0);
     if (sb->used > sb->options.soft_bytes)
-        sandbox_stop(sb, KILL_MEMORY);
+        sandbox_stop(sb, KILL_MEMORY, frame_running());
 }
 
 void sandbox_attend(lua_State *L)
@@ -88,7 +92,7 @@ static void hook(lua_State *L, lua_Debug *ar)
 
 static void *deny(struct sandbox *sb)
 {
-    sandbox_stop(sb, KILL_MEMORY);
+    sandbox_stop(sb, KILL_MEMORY, frame_running());
     sandbox_hook(sb);
     return NULL;
 }
@@ -143,8 +147,11 @@ void sandbox_compile(lua_State *L, struct slice source, const char *chunk)
 {
     if (source.len > SANDBOX_SOURCE_MAX)
         luaL_error(L, "%s: source longer than %d bytes", chunk + 1, SANDBOX_SOURCE_MAX);
-    if (chain_is_long(source))
+    const enum chain chain = chain_look(source);
+    if (chain == CHAIN_LINKS)
         luaL_error(L, "%s: more than %d links in one chain of a.b.c", chunk + 1, CHAIN_MAX);
+    if (chain == CHAIN_CHOICES)
+        luaL_error(L, "%s: more than %d `and` and `or` in one expression", chunk + 1, CHOICES_MAX);
     int status = luaL_loadbufferx(L, source.data ? source.data : "", source.len, chunk, "t");
     sandbox_poll(L);
     if (status != LUA_OK)
@@ -156,7 +163,7 @@ void sandbox_compile(lua_State *L, struct slice source, const char *chunk)
 /* Lua's own libraries, but for `require` and what a plugin must not have: its code has to run as it is. */
 static void open_bare(lua_State *L)
 {
-    static const char *const kept[] = {"pcall", "xpcall", "setmetatable", "tostring", "load"};
+    static const char *const kept[] = {"pcall", "xpcall", "tostring", "load"};
     const int count = sizeof(kept) / sizeof(kept[0]), top = lua_gettop(L);
     luaL_requiref(L, LUA_STRLIBNAME, luaopen_string, 1);
     luaL_requiref(L, LUA_TABLIBNAME, luaopen_table, 1);
@@ -196,7 +203,12 @@ static int open_all(lua_State *L)
     sandbox_open_coroutine(L);
     sandbox_open_muster(L);
     sandbox_open_call(L);
+    sandbox_open_metatables(L);
     sandbox_open_base(L); /* last: it closes the table of globals */
+    /* Nobody asks what was loaded but tracebacks, which look for each function's name in all of it; and a plugin may fill
+     * its copy of `string` with a hundred thousand names. */
+    lua_newtable(L);
+    lua_setfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
     return 0;
 }
 

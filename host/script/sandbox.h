@@ -43,6 +43,9 @@ struct sandbox {
     int coroutines;  /* nested resumes */
     int entered;     /* nested runs: 2 when a plugin is called back by one that it called */
     char where[100]; /* the line at which the state was stopped */
+    /* Whose limit stopped it: of runs nested in one state that need not be the innermost. */
+    const char *stopped_command;
+    int stopped_limit_ms;
 
     /* -- the running command -- */
     struct call *call;     /* NULL between commands */
@@ -80,9 +83,9 @@ static inline bool sandbox_dead(const struct sandbox *sb)
  * +1, e] */
 void sandbox_compile(lua_State *L, struct slice source, const char *chunk);
 
-/* From now on every instruction of the running coroutine ends in the kill. Async-signal-safe on the lane's own thread.
- */
-void sandbox_stop(struct sandbox *sb, enum kill_reason reason);
+/* From now on every instruction of the running coroutine ends in the kill, by a limit of `frame` (NULL: there is none).
+ * Async-signal-safe on the lane's own thread. */
+void sandbox_stop(struct sandbox *sb, enum kill_reason reason, const struct frame *frame);
 /* Make the running coroutine look at the flags at its next instruction. Async-signal-safe on the lane's own thread. */
 void sandbox_hook(struct sandbox *sb);
 /* Raise the kill, which no pcall of ours lets pass. Does not return. */
@@ -99,13 +102,13 @@ static inline void sandbox_poll(lua_State *L)
 }
 
 /* -- parts of the environment, one file each -- */
-void sandbox_open_base(
-    lua_State *L); /* base.c: pcall, xpcall, load, setmetatable, tostring, print, require … [-0, +0, m] */
-void sandbox_open_coroutine(lua_State *L); /* coroutine.c [-0, +0, m] */
-void sandbox_open_strings(lua_State *L);   /* strings.c, pattern.c, format.c [-0, +0, m] */
-void sandbox_open_tables(lua_State *L);    /* tables.c, sort.c [-0, +0, m] */
-void sandbox_open_muster(lua_State *L);    /* lib.c: muster.null, muster.json [-0, +0, m] */
-void sandbox_open_call(lua_State *L);      /* binding.c: the call object [-0, +0, m] */
+void sandbox_open_base(lua_State *L);       /* base.c: pcall, xpcall, load, tostring, print, require … [-0, +0, m] */
+void sandbox_open_metatables(lua_State *L); /* metatable.c: setmetatable, getmetatable, rawset [-0, +0, m] */
+void sandbox_open_coroutine(lua_State *L);  /* coroutine.c [-0, +0, m] */
+void sandbox_open_strings(lua_State *L);    /* strings.c, pattern.c, format.c [-0, +0, m] */
+void sandbox_open_tables(lua_State *L);     /* tables.c, sort.c [-0, +0, m] */
+void sandbox_open_muster(lua_State *L);     /* lib.c: muster.null, muster.json [-0, +0, m] */
+void sandbox_open_call(lua_State *L);       /* binding.c: the call object [-0, +0, m] */
 
 /* tostring() without addresses: pushes a string. [-0, +1, e] */
 const char *sandbox_tostring(lua_State *L, int index, size_t *len);

@@ -264,6 +264,8 @@ static int str_rep(lua_State *L)
     const char *text = luaL_checklstring(L, 1, &len);
     lua_Integer n = luaL_checkinteger(L, 2);
     const char *separator = luaL_optlstring(L, 3, "", &gap);
+    if (n == 1)
+        gap = 0; /* it stands between two */
     size_t most = sandbox_of(L)->options.string_bytes, each = len + gap;
     if (n <= 0 || each == 0) {
         lua_pushliteral(L, "");

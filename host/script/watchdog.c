@@ -148,13 +148,28 @@ struct frame *frame_running(void)
     return running;
 }
 
+static bool is_over(const struct frame *f, uint64_t now)
+{
+    return f->deadline_ns != 0 && now >= f->deadline_ns;
+}
+
+/* Of the runs in this state whose time is up, the outermost: the others could not have had more than it. */
+static const struct frame *whose_time(const struct frame *f, uint64_t now)
+{
+    const struct frame *found = f;
+    for (; f; f = f->outer)
+        if (f->sandbox == found->sandbox && is_over(f, now))
+            found = f;
+    return found;
+}
+
 void frame_expire(void)
 {
     uint64_t now = clock_mono_ns();
     bool any = false;
     for (struct frame *f = running; f; f = f->outer)
-        if (f->deadline_ns != 0 && now >= f->deadline_ns && f->sandbox) {
-            sandbox_stop(f->sandbox, KILL_TIME);
+        if (is_over(f, now) && f->sandbox) {
+            sandbox_stop(f->sandbox, KILL_TIME, whose_time(f, now));
             any = true;
         }
     if (any && running->sandbox && running->sandbox->kill != KILL_NONE)
@@ -170,14 +185,16 @@ static bool extend(void)
         return false;
     uint64_t more = (uint64_t)f->limit_ms * 1000000;
     for (const struct frame *outer = f; outer; outer = outer->outer) {
-        bool expired = outer->deadline_ns != 0 && now >= outer->deadline_ns;
+        bool expired = is_over(outer, now);
         if (expired && outer->extended)
             return false;
+        if (expired && (uint64_t)outer->limit_ms * 1000000 < more)
+            more = (uint64_t)outer->limit_ms * 1000000;
         if (!expired && outer->deadline_ns != 0 && outer->deadline_ns < f->deadline_ns + more)
             more = outer->deadline_ns - f->deadline_ns;
     }
     for (struct frame *outer = f; outer; outer = outer->outer)
-        if (outer->deadline_ns != 0 && now >= outer->deadline_ns) {
+        if (is_over(outer, now)) {
             outer->deadline_ns += more;
             outer->extended = true;
         }
@@ -221,6 +238,7 @@ static void meet(struct watch *w, uint64_t deadline, uint64_t now)
     w->seen_ns = now;
     w->seen_cpu_ns = cpu_ns(w);
     w->late_ticks = 0;
+    atomic_store(&w->offer, false); /* of a signal that came too late for what it was meant for */
 }
 
 static bool starved(struct watch *w, uint64_t now)

@@ -25,11 +25,17 @@ struct frame {
 /* The deadline with what an overloaded machine may add: what lies behind it can't belong to the command. */
 static inline uint64_t frame_latest(const struct frame *f)
 {
-    return f->deadline_ns + (f->deadline_ns && f->sandbox && !f->extended ? (uint64_t)f->limit_ms * 1000000 : 0);
+    if (f->deadline_ns == 0 || !f->sandbox || f->extended)
+        return f->deadline_ns;
+    int more_ms = f->limit_ms;
+    for (const struct frame *outer = f->outer; outer && outer->deadline_ns == f->deadline_ns; outer = outer->outer)
+        if (outer->limit_ms < more_ms)
+            more_ms = outer->limit_ms;
+    return f->deadline_ns + (uint64_t)more_ms * 1000000;
 }
 
 /* Take a place for the calling thread. `store` (may be NULL) is interrupted when a deadline passes; a command that goes
- * on for `grace_ms` after its deadline ends the process. NULL when all 64 places are taken. */
+ * on for `grace_ms` after its deadline ends the process. NULL when all places are taken. */
 struct watch *watch_enter(struct store *store, int grace_ms);
 void watch_leave(struct watch *w); /* same thread; NULL is fine */
 

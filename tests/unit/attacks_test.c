@@ -1,5 +1,6 @@
 #include "plugin_fixture.h"
 
+#include "base/thread.h"
 #include "script/quarantine.h"
 
 #include <signal.h>
@@ -40,7 +41,7 @@ static const struct attack {
      "local c = coroutine.create(function() " CLOSING LOOP
      " end) pcall(coroutine.resume, c) pcall(coroutine.close, c)" SURVIVED},
     {"gc_loops", REFUSED, "setmetatable({}, { __gc = " LOOPS " })"},
-    {"gc_set_later", "done",
+    {"gc_set_later", REFUSED,
      "local m = {} setmetatable({}, m) m.__gc = " LOOPS
      " for i = 1, 100 do local s = ('x'):rep(100000) .. i end return 'done'"},
     {"gc_resurrects", REFUSED,
@@ -76,6 +77,12 @@ static const struct attack {
     {"unpack_many", REFUSED, "return string.unpack(('b'):rep(2000000), ('x'):rep(2000000))"},
     {"packsize_16_mb", "16777216", "return tostring(string.packsize(('b'):rep(16 << 20)))"},
     {"utf8_len_in_a_loop", STOPPED, "local s = ('\\u{4e2d}'):rep(5 << 20) while true do utf8.len(s) end"},
+    {"utf8_char_of_many", REFUSED,
+     "local t = {} for i = 1, 190000 do t[i] = 0x4e2d end while true do utf8.char(table.unpack(t)) end"},
+    {"print_many", STOPPED, "local t = {} for i = 1, 190000 do t[i] = i end while true do print(table.unpack(t)) end"},
+    {"traceback_through_many_names", "an error",
+     "for i = 1, 150000 do string['k' .. i] = i end"
+     " local function f(n) if n == 0 then error('an error') end f(n - 1) return n end f(30)"},
     {"utf8_codes", STOPPED,
      "local s = ('\\u{4e2d}'):rep(5 << 20) for _ in utf8.codes(s) do end for _ in utf8.codes(s) do end " LOOP},
     /* -- tables -- */
@@ -103,6 +110,9 @@ static const struct attack {
     {"unpack_2_30", REFUSED, "return table.unpack({}, 1, 1 << 30)"},
     {"unpack_wraps", REFUSED, "return table.unpack({}, math.mininteger, math.maxinteger)"},
     {"ephemeron_chain", REFUSED, "setmetatable({}, { __mode = 'k' })"},
+    {"ephemerons_set_later", REFUSED,
+     "local m = {} local t = setmetatable({}, m) m.__mode = 'k' local last = {} t[last] = 1"
+     " for i = 1, 60000 do local k = {} t[last] = k last = k end"},
     {"weak_newindex", REFUSED, "setmetatable({}, setmetatable({ __newindex = {} , __mode = 'v' }, {}))"},
     {"next_over_holes", STOPPED,
      "local t = {} for i = 1, 500000 do t[i] = 1 end for i = 1, 500000 do t[i] = nil end while true do next(t) end"},
@@ -122,6 +132,7 @@ static const struct attack {
     {"chain_with_comments", REFUSED,
      "local f, e = load('return a' .. (('.x'):rep(190) .. '--\\n'):rep(160) .. ' + 1') error(e, 0)"},
     {"chain_with_sums", REFUSED, "local f, e = load('return a' .. ('[k+0]'):rep(12000) .. ' + 1') error(e, 0)"},
+    {"many_choices", REFUSED, "local f, e = load('local a return ' .. ('a or '):rep(13000) .. 'a') error(e, 0)"},
     {"nested_closes", REFUSED,
      "local function f() local c = coroutine.create(function() local x <close> = setmetatable({}, { __close = f }) coroutine.yield() end)"
      " coroutine.resume(c) local ok, e = coroutine.close(c) if not ok then error(e, 0) end end f()"},
@@ -286,6 +297,42 @@ static void libraries_belong_to_one_plugin(void **state)
     assert_string_equal(world_ask(&world, "other.whole", NULL, NULL, NULL), "\"xx1\"");
 }
 
+/* On a lane's stack. */
+static void *go_down(void *found)
+{
+    world_start(&world, NULL);
+    *(bool *)found = strstr(world_ask(&world, "deep0.go", NULL, NULL, NULL), "bottom") != NULL;
+    return NULL;
+}
+
+/* Each state may nest its 200 calls of C, and one plugin calls the next: all of it is on one stack. */
+static void plugins_that_recurse_below_each_other_have_room(void **state)
+{
+    (void)state;
+    enum { PLUGINS = 14 };
+    for (int i = 0; i < PLUGINS; i++) {
+        const bool last = i + 1 == PLUGINS;
+        char name[16], manifest[60], below[60], init[700];
+        snprintf(name, sizeof(name), "deep%d", i);
+        snprintf(manifest, sizeof(manifest), last ? "requires = {}" : "requires = { 'deep%d' }", i + 1);
+        snprintf(below, sizeof(below), last ? "'bottom'" : "call:invoke('deep%d.go', {})", i + 1);
+        snprintf(
+            init, sizeof(init),
+            "local function down(call, n)\n"
+            " if n > 0 then return (('a'):gsub('.', function() return down(call, n - 1) end)) end\n"
+            " return %s end\n"
+            "return { commands = { ['deep%d.go'] = { mode = 'read', args = {}, returns = 'any', timeout_ms = 20000, "
+            "summary = 'T.', run = function(call) return down(call, 185) end } } }",
+            below, i);
+        world_plugin(&world, name, manifest, init);
+    }
+    bool found = false;
+    pthread_t lane;
+    assert_int_equal(thread_start(&lane, "lane", go_down, &found), 0);
+    pthread_join(lane, NULL);
+    assert_true(found);
+}
+
 /* The counters say what became of the runs. */
 static void runs_are_counted(void **state)
 {
@@ -308,6 +355,32 @@ static void runs_are_counted(void **state)
     assert_int_equal(c->refused, 0);
     assert_true(c->run_us >= TIME_MS * 1000);
     assert_true(c->memory_peak > SOFT_BYTES && c->memory_peak <= 3 * SOFT_BYTES);
+}
+
+/* A command that calls another one of its own plugin, which is stopped: both end, for they share a state; but the refusal
+ * names the one whose limit it was, and that one is suspended. */
+static void a_run_inside_is_blamed_for_its_own_limit(void **state)
+{
+    (void)state;
+    world_plugin(
+        &world, "own", "",
+        "local function c(ms, run) return { mode = 'read', args = {}, returns = 'any', timeout_ms = ms, summary = 'T.', run = run } end\n"
+        "return { commands = {\n"
+        " ['own.inner'] = c(40, function() while true do end end),\n"
+        " ['own.outer'] = c(10000, function(call) pcall(call.invoke, call, 'own.inner') return 1 end),\n"
+        "} }");
+    world.limits.suspend = true;
+    world_start(&world, NULL);
+    for (int i = 0; i < 4; i++) {
+        const char *reply = world_ask(&world, "own.outer", NULL, NULL, NULL);
+        if (i < 3) {
+            assert_string_equal(world.err.rule, "limit.time");
+            assert_non_null(strstr(reply, "own.inner: stopped after its limit of 40 ms"));
+        }
+    }
+    assert_string_not_equal(world.err.rule, "limit.suspended"); /* it caught that the inner one is */
+    world_ask(&world, "own.inner", NULL, NULL, NULL);
+    assert_string_equal(world.err.rule, "limit.suspended");
 }
 
 /* Where it was asked for: the fourth time within ten minutes the command is not run, others are. */
@@ -403,6 +476,8 @@ int main(void)
         TEST(a_flood_of_float_keys_ends_the_process),
         TEST(every_attack_ends),
         TEST(libraries_belong_to_one_plugin),
+        TEST(plugins_that_recurse_below_each_other_have_room),
+        TEST(a_run_inside_is_blamed_for_its_own_limit),
         TEST(runs_are_counted),
         TEST(a_command_stopped_three_times_is_suspended),
     };

@@ -17,7 +17,7 @@ static bool repeated(const char *begin, const char *link, int n, const char *end
     for (int i = 0; i < n; i++)
         buf_text(&text, link);
     buf_text(&text, end);
-    bool is_long = chain_is_long(buf_view(&text));
+    bool is_long = chain_look(buf_view(&text)) != CHAIN_FINE;
     buf_close(&text);
     return is_long;
 }
@@ -67,6 +67,22 @@ static void brackets_do_not_hide_links(void **state)
     assert_false(repeated("return ", "(", 100000, "a"));
 }
 
+/* `and` and `or` of one expression, whatever stands between them. */
+static void choices_are_counted(void **state)
+{
+    (void)state;
+    static const char *const links[] = {" or a",      " and a",    " or --,\n a",  " or (b)",    " or f(a, b = c)",
+                                        " or 'a, b'", " or not a", " or { a, b }", " or a == b", " or a <= b"};
+    for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
+        if (repeated("return a", links[i], CHOICES_MAX, ""))
+            fail_msg("%d times %s is too much already", CHOICES_MAX, links[i]);
+        if (!repeated("return a", links[i], CHOICES_MAX + 1, ""))
+            fail_msg("%s is not counted", links[i]);
+    }
+    assert_true(repeated("return (a", " or a", CHOICES_MAX + 1, ")"));
+    assert_true(repeated("return f(a", " or a", CHOICES_MAX + 1, ")"));
+}
+
 /* What many ordinary expressions have together is not one chain. */
 static void what_begins_anew_is_not_counted(void **state)
 {
@@ -84,6 +100,11 @@ static void what_begins_anew_is_not_counted(void **state)
         "local x <const> = a.b\n",
         "a.b:c(d.e)\n",
         "x = ...\n",
+        "x = a or b\n",
+        "f(a or b)\n",
+        "return a or b ",
+        "if a or b then c() end\n",
+        "{ a or b, c and d }\n",
         "return -a.b\n",
         "if a.b then c.d() end\n",
         "'a.b.c'",
@@ -106,10 +127,10 @@ static void what_is_no_lua_is_read_to_its_end(void **state)
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         char *exact = malloc(strlen(texts[i]) + 1); /* so that a sanitizer sees the first byte behind */
         memcpy(exact, texts[i], strlen(texts[i]));
-        assert_false(chain_is_long((struct slice){exact, strlen(texts[i])}));
+        assert_int_equal(chain_look((struct slice){exact, strlen(texts[i])}), CHAIN_FINE);
         free(exact);
     }
-    assert_false(chain_is_long((struct slice){NULL, 0}));
+    assert_int_equal(chain_look((struct slice){NULL, 0}), CHAIN_FINE);
 }
 
 int main(void)
@@ -117,6 +138,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(links_are_counted_however_they_are_written),
         cmocka_unit_test(brackets_do_not_hide_links),
+        cmocka_unit_test(choices_are_counted),
         cmocka_unit_test(what_begins_anew_is_not_counted),
         cmocka_unit_test(what_is_no_lua_is_read_to_its_end),
     };
