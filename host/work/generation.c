@@ -204,11 +204,20 @@ static int takes_long(struct err *err)
                     "the plugins are being changed and that takes long; send it again in a moment");
 }
 
+/* Has it been waited for too long? `*until` is 0 at the first time: nobody looks at the clock who does not wait. */
+static bool waited_long(uint64_t *until)
+{
+    const uint64_t now = clock_mono_ns();
+    if (*until == 0)
+        *until = now + (uint64_t)WAIT_MS * 1000000;
+    return now >= *until;
+}
+
 /* The epoch once it is even. */
-static int settled(const struct lanes *l, uint64_t until, uint64_t *epoch, struct err *err)
+static int settled(const struct lanes *l, uint64_t *until, uint64_t *epoch, struct err *err)
 {
     while ((*epoch = atomic_load(&l->epoch)) & 1) {
-        if (atomic_load(&l->fenced) || clock_mono_ns() >= until)
+        if (atomic_load(&l->fenced) || waited_long(until))
             return takes_long(err);
         const struct timespec pause = {.tv_nsec = WAIT_NS};
         nanosleep(&pause, NULL);
@@ -234,9 +243,9 @@ bool lane_overtaken(const struct lane *lane, uint64_t epoch)
 
 int lane_read_begin(struct lane *lane, bool sure, uint64_t *epoch, struct err *err)
 {
-    const uint64_t until = clock_mono_ns() + (uint64_t)WAIT_MS * 1000000;
+    uint64_t until = 0;
     for (;;) {
-        int rv = settled(lane->lanes, until, epoch, err);
+        int rv = settled(lane->lanes, &until, epoch, err);
         if (rv)
             return rv;
         lane_renew(lane);
@@ -248,7 +257,7 @@ int lane_read_begin(struct lane *lane, bool sure, uint64_t *epoch, struct err *e
         if (rv == 0 && !lane_overtaken(lane, *epoch))
             return 0;
         store_read_end(lane->calls.store);
-        if (rv == 0 && clock_mono_ns() >= until)
+        if (rv == 0 && waited_long(&until))
             rv = takes_long(err);
         if (rv)
             return rv;
