@@ -1,9 +1,10 @@
 --- State machines declared as data: states, transitions, required fields, four eyes.
 --
 -- A machine is checked once, when it is defined (a wrong definition is the author's bug, so it raises
--- `error`), and then only read: it holds no state of its own. The state lives in a row of the plugin;
--- `machine:check` says whether a transition is possible for that row and this caller, and which state
--- follows. Refusals go through `call:fail`, so their texts are translated by the plugin's locale.
+-- `error` where it is defined; a key nobody knows is one, for a control that is misspelt is no control), and
+-- then only read: it holds no state of its own. The state lives in a row of the plugin; `machine:check` says
+-- whether a transition is possible for that row and this caller, and which state follows. Refusals go through
+-- `call:fail`, so their texts are translated by the plugin's locale.
 --
 --     local finding = machine.define {
 --       initial = "open", states = { "open", "verified", "closed" },
@@ -31,35 +32,67 @@ local function list_of(v)
   return { v }
 end
 
+local SPEC_KEYS = { "initial", "states", "transitions" }
+local TRANSITION_KEYS = { "name", "from", "to", "four_eyes", "requires" }
+local REQUIREMENT_KEYS = { "field", "rule", "code", "when" }
+
+--- The definition is wrong. machine.define says where it stands.
+local function wrong(fmt, ...) error(fmt:format(...), 0) end
+
+local function check_keys(t, what, keys)
+  local known = set_of(keys)
+  for key in pairs(t) do
+    if not known[key] then
+      wrong("%s: there is no `%s` here; the keys are %s", what, tostring(key), table.concat(keys, ", "))
+    end
+  end
+end
+
 --- One required field as a table, whatever its short form was.
-local function requirement(r)
+local function requirement(r, what)
   if type(r) == "string" then r = { field = r } end
-  assert(type(r.field) == "string", "a required field needs its name")
+  if type(r) ~= "table" then wrong("%s: a required field is its name, or a table", what) end
+  check_keys(r, what .. ", a required field", REQUIREMENT_KEYS)
+  if type(r.field) ~= "string" then wrong("%s: a required field needs its name", what) end
   local when = {}
   for name, values in pairs(r.when or {}) do when[name] = list_of(values) end
   return { field = r.field, rule = r.rule or "required_field", code = r.code or "STATE", when = when }
 end
 
 local function transition(t, known)
-  assert(type(t.name) == "string", "a transition needs a name")
-  assert(known[t.to], "transition " .. t.name .. " leads to an unknown state")
+  if type(t.name) ~= "string" then wrong("a transition needs a name") end
+  local what = "transition " .. t.name
+  check_keys(t, what, TRANSITION_KEYS)
+  if not known[t.to] then wrong("%s leads to an unknown state, %s", what, tostring(t.to)) end
   local from = list_of(t.from)
-  assert(#from > 0, "transition " .. t.name .. " starts nowhere")
-  for _, s in ipairs(from) do assert(known[s], "transition " .. t.name .. " starts in an unknown state") end
+  if #from == 0 then wrong("%s starts nowhere", what) end
+  for _, s in ipairs(from) do
+    if not known[s] then wrong("%s starts in an unknown state, %s", what, tostring(s)) end
+  end
   local requires = {}
-  for i, r in ipairs(list_of(t.requires)) do requires[i] = requirement(r) end
+  for i, r in ipairs(list_of(t.requires)) do requires[i] = requirement(r, what) end
   return { name = t.name, from = from, to = t.to, four_eyes = list_of(t.four_eyes), requires = requires }
+end
+
+local function build(spec)
+  check_keys(spec, "a machine", SPEC_KEYS)
+  local known, named, transitions = set_of(spec.states), {}, {}
+  if not known[spec.initial] then wrong("the initial state is not among the states") end
+  for i, t in ipairs(spec.transitions) do
+    transitions[i] = transition(t, known)
+    named[t.name] = true
+  end
+  return setmetatable({ initial = spec.initial, states = spec.states, transitions = transitions, named = named },
+    Machine)
 end
 
 --- Define a machine. `spec`: states (array), initial, transitions (array of
 -- { name, from, to, four_eyes?, requires? }). One name may appear several times with different `from`.
--- Raises `error` for a definition that contradicts itself.
+-- Raises `error` for a definition that contradicts itself, or has a key that is not one of these.
 function machine.define(spec)
-  local known = set_of(spec.states)
-  assert(known[spec.initial], "the initial state is not among the states")
-  local transitions = {}
-  for i, t in ipairs(spec.transitions) do transitions[i] = transition(t, known) end
-  return setmetatable({ initial = spec.initial, states = spec.states, transitions = transitions }, Machine)
+  local ok, made = pcall(build, spec)
+  if not ok then error(made, 2) end
+  return made
 end
 
 local function starts_in(t, state)
@@ -69,7 +102,10 @@ local function starts_in(t, state)
   return false
 end
 
+--- The transition `name` from `state`, or nil when it is not possible there. Raises `error` for a name that the machine
+-- does not have at all: that is no client's mistake.
 local function find(self, state, name)
+  if not self.named[name] then error("this machine has no transition " .. tostring(name), 3) end
   for _, t in ipairs(self.transitions) do
     if t.name == name and starts_in(t, state) then return t end
   end

@@ -98,4 +98,38 @@ function claims.a_definition_that_contradicts_itself_is_an_error(t)
     { initial = "a", states = { "a" }, transitions = { { name = "go", from = {}, to = "a" } } })
 end
 
+--- A control that is misspelt would be no control.
+function claims.a_key_that_nobody_reads_is_an_error(t)
+  local function with(transition, spec)
+    local made = { initial = "a", states = { "a", "b" }, transitions = { transition } }
+    for key, value in pairs(spec or {}) do made[key] = value end
+    return made
+  end
+  t.fails("transition go: there is no `four_eye` here; the keys are name, from, to, four_eyes, requires", machine.define,
+    with { name = "go", from = "a", to = "b", four_eye = "owner" })
+  t.fails("transition go: there is no `require` here", machine.define,
+    with { name = "go", from = "a", to = "b", require = { "reason" } })
+  t.fails("transition go, a required field: there is no `if` here; the keys are field, rule, code, when", machine.define,
+    with { name = "go", from = "a", to = "b", requires = { { field = "reason", ["if"] = {} } } })
+  t.fails("a machine: there is no `final` here; the keys are initial, states, transitions", machine.define,
+    with({ name = "go", from = "a", to = "b" }, { final = "b" }))
+end
+
+--- A client can do nothing about a name that the plugin's code has wrong.
+function claims.a_transition_that_the_machine_does_not_have_is_an_error(t)
+  local c, m = call(), finding()
+  t.fails("no transition clos", m.check, m, c, { state = "verified" }, "clos")
+  t.fails("no transition clos", m.target, m, "verified", "clos")
+  t.same(c.refused, nil)
+end
+
+--- Errors of a definition name the line that defines, not one of the library.
+function claims.a_wrong_definition_is_reported_where_it_stands(t)
+  local line = debug.getinfo(1, "l").currentline + 2
+  t.fails("machine_test.lua:" .. line, function()
+    local m = machine.define { initial = "x", states = { "a" }, transitions = {} }
+    return m
+  end)
+end
+
 return claims
