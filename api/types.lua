@@ -4,6 +4,8 @@
 --- A plugin is a folder `plugins/NAME/` with `manifest.lua` (a table of data), `init.lua` (returns a muster.Plugin),
 --- more modules (`require "NAME.module"`), `migrations/NNN_words.sql`, `locale/zh-CN.lua` (English → Chinese format)
 --- and `tests/*.session`. There is one Lua state per plugin and lane: keep nothing in Lua variables between commands.
+--- A translation has the same %s and %d as its English, in the same order. What the library refuses with is Chinese
+--- already; a plugin's own locale can say it otherwise.
 --- There are the functions of Lua 5.4, `muster` and `require`. Of Lua's own are
 --- not there: _VERSION debug dofile io loadfile math.random math.randomseed os package string.dump warn
 

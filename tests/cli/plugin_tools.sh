@@ -120,6 +120,13 @@ session 'A> greeter.greet a\nA< {"id": 1, ...}\nA> greeter.greet b\nA< {"id": 2,
 ends 1 "$MUSTER" plugin test greeter
 says "greet.session:4: reply.id is 1, not 2"
 
+# What the library refuses with is Chinese without a word in the plugin's own locale.
+fresh
+sed -i 's/^local words = .*/&\nlocal life = require("muster.machine").define {\n  initial = "new", states = { "new", "old" }, transitions = { { name = "age", from = "new", to = "old" } },\n}/' greeter/init.lua
+sed -i 's/^      local id = .*/      life:check(call, { state = "old" }, "age")\n&/' greeter/init.lua
+session 'A> greeter.greet a\nA< -STATE wrong_state 不能“age”：已处于终结状态 old\nA> greeter.greet a lang=en\nA< -STATE wrong_state age is not possible in state old\n'
+ends 0 "$MUSTER" plugin test greeter
+
 # A plugin that says it is unwell would not be taken.
 fresh
 sed -i 's/requires = {}/health = "greeter.health", requires = {}/' greeter/manifest.lua

@@ -45,7 +45,12 @@ cat >"$dir/far/manifest.lua" <<'LUA'
 return { name = "far", version = "1.0.0", api = 1, summary = "In Lua, and apart.", isolate = "process" }
 LUA
 cat >"$dir/far/init.lua" <<'LUA'
+local life = require("muster.machine").define {
+  initial = "new", states = { "new", "old" }, transitions = { { name = "age", from = "new", to = "old" } },
+}
 return { commands = {
+  ["far.age"] = { mode = "read", args = {}, returns = "text", summary = "Old things do not age.",
+    run = function(call) return life:check(call, { state = "old" }, "age") end },
   ["far.put"] = { mode = "write", args = { "text:text" }, returns = "int", summary = "Put.", run = function(call, text)
     call.db:run("INSERT INTO far_row(text) VALUES(?)", text)
     return call.db:value("SELECT count(*) FROM far_row") end },
@@ -66,6 +71,7 @@ plugin install "$dir/wreck.muster" --yes
 plugin install "$dir/far.muster" --yes
 [ "$(call wreck.ok)" = fine ] && [ "$(call wreck.put text=kept)" = 1 ] || fail "it does not work"
 [ "$(call far.put text=kept)" = 1 ] || fail "the one in Lua does not work"
+refused '不能“age”：已处于终结状态 old' far.age lang=zh-CN # said by the library, for a plugin that has no locale
 apart=$(pgrep -c -P "$server" || true)
 [ "$apart" -ge 8 ] || fail "two plugins in four lanes, and $apart processes"
 i=0

@@ -1,8 +1,5 @@
 return {
   -- scope, revisions, time
-  ["there is no %s %s"] = "没有 %s %s",
-  ["%s %s is not within your scope"] = "%s %s 不在您的权限范围内",
-  ["this record is at revision %d, you sent %d; read it again"] = "本记录已是第 %d 版，您提交的是第 %d 版，请重新读取",
   ["case %s already has an event later than the time given"] = "个案 %s 已有晚于所给时间的记录",
   ["%s has not come yet"] = "%s 尚未到来",
   -- campaigns
@@ -33,9 +30,4 @@ return {
     "不认识 {%s}；信中可用 {household}、{liaison}、{unit}、{campaign}、{day}",
   -- problems
   ["case %s has %d problems registered"] = "个案 %s 已登记 %d 个问题",
-  -- machine
-  ["%s needs a second person: %s is the %s of this record"] = "“%s”须由另一人办理：%s 是本记录的 %s",
-  ["%s needs %s"] = "“%s”缺少 %s",
-  ["%s is not possible in state %s, which is final"] = "不能“%s”：已处于终结状态 %s",
-  ["%s is not possible in state %s; possible: %s"] = "不能“%s”：当前状态为 %s，可办理：%s",
 }

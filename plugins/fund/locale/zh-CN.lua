@@ -1,13 +1,5 @@
 return {
-  -- machine
-  ["%s needs a second person: %s is the %s of this record"] = "“%s”须由另一人办理：%s 是本记录的 %s",
-  ["%s needs %s"] = "“%s”缺少 %s",
-  ["%s is not possible in state %s, which is final"] = "不能“%s”：已处于终结状态 %s",
-  ["%s is not possible in state %s; possible: %s"] = "不能“%s”：当前状态为 %s，可办理：%s",
   -- common
-  ["%s %s is not within your scope"] = "%s %s 不在您的权限范围内",
-  ["there is no %s %s"] = "没有 %s %s",
-  ["this record is at revision %d, you sent %d; read it again"] = "本记录已是第 %d 版，您提交的是第 %d 版，请重新读取",
   ["%s was recorded later than the time given; check at"] = "%s 的登记时间晚于所给时间，请核对 at",
   ["%s must be 1 to 20 letters, digits or hyphens"] = "%s 须为 1 至 20 个字母、数字或连字符",
   ["the code %s is taken"] = "代码 %s 已被占用",

@@ -1,8 +1,5 @@
 return {
   -- scope, spans, codes
-  ["there is no %s %s"] = "没有 %s %s",
-  ["%s %s is not within your scope"] = "%s %s 不在您的权限范围内",
-  ["this record is at revision %d, you sent %d; read it again"] = "本记录已是第 %d 版，您提交的是第 %d 版，请重新读取",
   ["%s: letters, digits and '-', at most 20 of them"] = "%s：只能用字母、数字和“-”，最多 20 位",
   ["the span ends on %s, not after its first day %s"] = "止日 %s 不晚于起日 %s",
   ["from %s to %s is not a period of 1 to %d days"] = "%s 至 %s 不是 1 至 %d 天的区间",
@@ -37,9 +34,4 @@ return {
   ["a visit on %s has not happened yet"] = "%s 的走访尚未发生",
   ["%s is named twice among the members"] = "成员中 %s 重复",
   ["task force %d is dissolved already"] = "工作专班 %d 已撤销",
-  -- machine
-  ["%s needs a second person: %s is the %s of this record"] = "“%s”须由另一人办理：%s 是本记录的 %s",
-  ["%s needs %s"] = "“%s”缺少 %s",
-  ["%s is not possible in state %s, which is final"] = "不能“%s”：已处于终结状态 %s",
-  ["%s is not possible in state %s; possible: %s"] = "不能“%s”：当前状态为 %s，可办理：%s",
 }

@@ -1,17 +1,9 @@
 return {
-  -- machine
-  ["%s needs a second person: %s is the %s of this record"] = "“%s”须由另一人办理：%s 是本记录的 %s",
-  ["%s needs %s"] = "“%s”缺少 %s",
-  ["%s is not possible in state %s, which is final"] = "不能“%s”：已处于终结状态 %s",
-  ["%s is not possible in state %s; possible: %s"] = "不能“%s”：当前状态为 %s，可办理：%s",
   -- names and codes
   ["%s must be 1 to 20 letters, digits or hyphens"] = "%s 须为 1 至 20 个字母、数字或连字符",
   ["%s must not be blank"] = "%s 不能为空白",
   ["%s holds a number as long as an identity card's; those are not stored"] = "%s 中含有身份证号长度的数字，本系统不保存证件号码",
   ["the code %s is taken"] = "代码 %s 已被占用",
-  ["%s %s is not within your scope"] = "%s %s 不在您的权限范围内",
-  ["there is no %s %s"] = "没有 %s %s",
-  ["this record is at revision %d, you sent %d; read it again"] = "本记录已是第 %d 版，您提交的是第 %d 版，请重新读取",
   ["%s is before %s, when this began"] = "%s 早于起始日 %s",
   -- units
   ["unit %s is not open on %s"] = "机构 %s 在 %s 未在设",
