@@ -1,7 +1,7 @@
 --- What a transcript expects of a reply: parsing and comparing. See transcript.lua for the format.
 local expect = {}
 
-local ANY = {}      -- matches everything
+local ANY = {}      -- matches every value; a refusal is none
 local NULL = {}     -- nil, null, or an absent key
 local CAPTURE = {}  -- {[CAPTURE] = name}: matches everything and keeps it
 local OPEN = {}     -- {[OPEN] = true}: other keys or elements may follow
@@ -185,7 +185,8 @@ end
 
 --- Compare one reply with the text of an expectation. nil, or how it differs.
 function expect.check(text, value, err, replayed, vars)
-  if text == "*" then return nil end
+  if text == "" then return "nothing is expected yet; `muster plugin test --update` writes what came" end
+  if text == "-*" then return not err and "not refused but " .. show(value) or nil end
   if text:sub(1, 1) == "-" and text:match("^%-%u") then return compare_error(text, err, value) end
   local ok, want, rest = pcall(expect.parse, text)
   if not ok then return want end

@@ -14,8 +14,8 @@
 ---   @lang en | zh-CN | off                        from here on every command of a plugin carries lang=
 ---   @plugins NAME…                                tells the reader what the file is about
 --- EXPECTED: an integer, "text", OK, nil, true, false; JSON, in which a map or array ending with `...` may hold more;
---- `*` or "*" for anything; $name keeps a value, ${name} puts it into later lines; -CODE [rule] [words of the message];
---- `!replayed` behind a value.
+--- `*` or "*" for any value; $name keeps a value, ${name} puts it into later lines; -CODE [rule] [words of the message]
+--- for a refusal, -* for any; `!replayed` behind a value.
 ---
 --- RAW, eof and everything that is the connection's (PING, AUTH, …) need a server; @now needs a host of the tests' own.
 local expect = require("expect")
@@ -114,13 +114,22 @@ end
 
 function play:check(c, text)
   self.checks = self.checks + 1
+  if #c.replies == 0 and #c.sent == 0 and not c.raw then
+    return self:fail("nothing was sent on this connection whose reply this could be", nil, text)
+  end
   if #c.replies == 0 then self:read(c) end
   local reply = table.remove(c.replies, 1)
   local why = expect.check(text, reply.value, reply.err, reply.replayed, self.vars)
   if why and not self:renew(reply) then self:fail(why, reply.sent, text, describe(reply.value, reply.err)) end
 end
 
+--- What has to do with bytes on a line is for a server; a house that has the clock in its hand is none.
+function play:need_server(what)
+  if self.house.clock then self:stop(what .. ": this needs a server, and `muster plugin test` has none") end
+end
+
 function play:check_end(c)
+  self:need_server("<eof")
   self.checks = self.checks + 1
   if #c.replies == 0 then self:read(c) end
   local reply = table.remove(c.replies, 1)
@@ -132,6 +141,8 @@ local function unquote(text)
   local parsed, rest = expect.parse(text)
   return type(parsed) == "string" and rest == "" and parsed or nil
 end
+
+local LINES = "a line is `A> command word name=value`, `A< expected`, `@now INSTANT` and the like, or `# a comment`"
 
 local directives = {}
 
@@ -195,7 +206,9 @@ function directives.plugins() end
 function play:directive(line)
   local name, rest = line:match("^@(%a+)%s*(.-)%s*$")
   local run = name and directives[name]
-  if not run then self:stop("unknown directive " .. line) end
+  if not run then
+    self:stop(("unknown directive %s; there are @now, @at, @lang, @role, @user and @plugins"):format(line))
+  end
   local ok, err = pcall(run, self, rest)
   if not ok then
     if type(err) == "table" and err.stop then error(err) end
@@ -207,7 +220,7 @@ function play:obey(line)
   if line:sub(1, 1) == "@" then return self:directive(line) end
   local name, user, rest = line:match("^(%a[%w_]*)(%b[])(.*)$")
   if name then user = user:sub(2, -2) else name, rest = line:match("^(%a[%w_]*)(.*)$") end
-  if not name then self:stop("cannot read this line") end
+  if not name then self:stop("cannot read this line; " .. LINES) end
   rest = rest:gsub("%s+$", "")
   if rest:match("^<%s*eof$") then return self:check_end(self:connection(name, user)) end
   local pipelined, queued = rest:match("^>>()%s*(.*)$")
@@ -217,13 +230,18 @@ function play:obey(line)
   if op == "<" then return self:check(self:connection(name, user), self:substitute(text)) end
   local raw = rest:match("^!%s*RAW%s+(.*)$")
   local bytes = raw and unquote(self:substitute(raw))
-  if bytes then return self:connection(name, user).conn:raw(bytes) end
+  if bytes then
+    self:need_server("! RAW")
+    local c = self:connection(name, user)
+    c.raw = true
+    return c.conn:raw(bytes)
+  end
   if rest:match("^%s+close$") then
     self:connection(name, user).conn:close()
     self.conns[name] = nil
     return
   end
-  self:stop("cannot read this line")
+  self:stop("cannot read this line; " .. LINES)
 end
 
 --- An error nobody looked at is a mistake of the transcript, or of the server.

@@ -70,7 +70,7 @@ static void push_reason(lua_State *L, int status, int seconds)
     else if (WIFSIGNALED(status))
         lua_pushfstring(L, "it ended by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
     else
-        lua_pushfstring(L, "it ended with exit status %d", WEXITSTATUS(status));
+        lua_pushfstring(L, "its process ended by itself, with exit status %d,", WEXITSTATUS(status));
 }
 
 /* `status` becomes how the child ended. [-0, +3, m] */
@@ -86,7 +86,8 @@ static int listen_to(lua_State *L, pid_t pid, int fd, int seconds, int *status_o
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
     *status_out = status;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+    /* Without a result the function has not returned: something that it called has ended the process. */
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && result.len > 0) {
         lua_pushlstring(L, result.len > 0 ? result.data : "", result.len);
         buf_close(&result);
         return 1;

@@ -41,7 +41,7 @@ bad() { play 1 "$1"; grep -q -- "$2" "$dir/out" || fail "it does not say \"$2\":
 
 good '# nothing\n\n'
 good 'A> echo.say x\nA< "x"\n'
-good 'A> echo.say x\nA< *\nB>> PING\nB>> notes.nope\nB< PONG\nB< -ERR\n'
+good 'A> echo.say x\nA< *\nB>> PING\nB>> notes.nope\nB< PONG\nB< -ERR\nB> notes.nope\nB< -*\n'
 good 'A> PING\nA< $pong\nA> echo.say ${pong}\nA< "PONG"\n'
 good 'A> COMMAND INFO echo.say\nA< [["echo.say", -1, ...]]\nA> COMMAND DOCS echo.say\nA< {"echo.say": {"mode": "read", ...}}\n'
 good 'A! RAW "*1\\r\\n$4\\r\\nPING\\r\\n"\nA< PONG\nA> QUIT\nA< OK\nA<eof\n'
@@ -60,6 +60,10 @@ bad 'A> COMMAND DOCS echo.say\nA< {"echo.say": {"mode": "write", ...}}\n' 'mode 
 bad 'A> COMMAND INFO echo.say\nA< [["echo.say"]]\n' 'has 10 elements, not 1'
 bad 'A> notes.count\nA< "3"\n' 'not "3"'
 bad 'A> notes.add text=b idem=t2\nA< * \nA> echo.say x\nA< "x" !replayed\n' 'not marked replayed'
+bad 'A> notes.nope\nA< *\n' ':2: refused'
+bad 'A> echo.say x\nA< -*\n' 'not refused but "x"'
+bad 'A> echo.say x\nA<\n' ':2: nothing is expected yet; .*--update'
+bad 'A< PONG\n' ':1: nothing was sent on this connection'
 bad 'A> PING\nA<eof\n' 'expected  eof'
 SESSION_TIMEOUT_MS=700
 export SESSION_TIMEOUT_MS
@@ -67,7 +71,7 @@ bad 'A> PING\nA< PONG\nA<eof\n' 'still open'
 unset SESSION_TIMEOUT_MS
 bad 'A> echo.say ${never}\n' 'nothing was kept as never'
 bad 'A> echo.say "open\n' ':1: '
-bad 'what is this\n' 'cannot read this line'
+bad 'what is this\n' 'cannot read this line; a line is .A> command'
 bad '@now +2h\n' 'a server has its own clock'
 bad '@colour red\n' 'unknown directive'
 bad 'Z[nobody]> PING\n' 'there is no @user nobody'
