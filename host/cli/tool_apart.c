@@ -42,6 +42,15 @@ static void send_all(int fd, const char *text, size_t len)
     }
 }
 
+/* What the plugin prints and logs is for its author; of the host's own lines only the warnings are. */
+static void show_log(enum log_level level, const char *module, const char *text)
+{
+    if (level >= LOG_WARN)
+        fprintf(stderr, "log, %s: %s: %s\n", level == LOG_WARN ? "warning" : "error", module, text);
+    else if (level == LOG_INFO && strcmp(module, "plugin") == 0)
+        fprintf(stderr, "log: %s\n", text);
+}
+
 /* The child: run the function at 1 with the folder; its result, a text, goes to `fd`. Does not return. */
 static void be_child(lua_State *L, const char *folder, int seconds, int fd)
 {
@@ -49,7 +58,8 @@ static void be_child(lua_State *L, const char *folder, int seconds, int fd)
     signal(SIGINT, SIG_DFL);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     alarm((unsigned)seconds);
-    log_set_level(LOG_WARN);
+    log_set_level(LOG_INFO);
+    log_set_sink(show_log);
     lua_pushvalue(L, 1);
     lua_pushstring(L, folder);
     int failed = lua_pcall(L, 1, 1, 0);

@@ -137,6 +137,15 @@ sed -i 's/^      local id = .*/      life:check(call, { state = "old" }, "age")\
 session 'A> greeter.greet a\nA< -STATE wrong_state 不能“age”：已处于终结状态 old\nA> greeter.greet a lang=en\nA< -STATE wrong_state age is not possible in state old\n'
 ends 0 "$MUSTER" plugin test greeter
 
+# What it prints and logs is shown, apart from what is tested.
+fresh
+sed -i 's/^      local id = .*/      print("printed", name, 1)\n      call:log("logged %s", name)\n&/' greeter/init.lua
+"$MUSTER" plugin test greeter >"$dir/tested" 2>"$dir/out" || fail "printing"
+says "log: greeter: printed 古丽米热 1"
+says "log: greeter, greeter.greet: logged 古丽米热"
+[ "$(wc -l <"$dir/out")" = 2 ] || fail "more than was printed"
+! grep -q "log: " "$dir/tested" || fail "what is printed is mixed with what is tested"
+
 # A plugin that says it is unwell would not be taken.
 fresh
 sed -i 's/requires = {}/health = "greeter.health", requires = {}/' greeter/manifest.lua
