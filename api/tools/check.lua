@@ -1,6 +1,8 @@
 --- muster plugin check: looks a plugin's folder over, without running its commands.
 local c_rules = require "check_c"
+local encoding = require "encoding"
 local family = require "family"
+local load_rules = require "check_load"
 local lua_rules = require "check_lua"
 local options = require "options"
 local syntax = require "syntax"
@@ -10,6 +12,7 @@ Usage: muster plugin check DIR [--with DIR]… [--json]
 
 Looks the plugin in DIR over without running it:
 
+  files                       UTF-8 without a byte order mark, names that are read
   manifest and declarations   keys, versions, names, argument and result types, summaries in both languages
   migrations                  applied, undone and applied again on a scratch database
   SQL                         each constant statement of Lua and C code, compiled against these tables
@@ -18,7 +21,7 @@ Looks the plugin in DIR over without running it:
   refusals                    codes, details and values of call:fail; a Chinese text for each, none left over
   habits (warnings)           migrations without a way back, commands that no transcript calls
 
-C files are compiled, and the compiler's warnings shown.
+C files are compiled; what the compiler says is shown on standard error, too.
 
   --with DIR  take a required plugin from this folder, not from those that come with the program
   --json      print [{path, line, level, rule, text, advice}, …]
@@ -87,80 +90,84 @@ local function files(ending, below, list)
 end
 
 local sources = {} -- path → what syntax.parse gives, and `text`
-for _, path in ipairs(files(".lua")) do
-  local text = options.read(dir .. "/" .. path) or ""
-  local out, line, why = syntax.parse(text)
-  if not out then
-    find("error", path, line, "lua.syntax", "Lua 5.4 does not understand it", "%s", why)
-  else
-    out.text = text
-    sources[path] = out
-  end
-end
+local c_sources = {} -- path → text
 
---- The line of the first field with this key, or of the text in a C file. Where a declaration stands.
-local function place(key)
-  for path, out in pairs(sources) do
-    for _, node in ipairs(out.tables) do
-      for _, field in ipairs(node.fields) do
-        if field.key and field.key.value == key then return path, field.line end
-      end
+local function read_sources()
+  for _, path in ipairs(files(".lua")) do
+    local text = options.read(dir .. "/" .. path) or ""
+    local out, line, why = syntax.parse((text:gsub("^" .. encoding.MARK, "")))
+    if not out then
+      find("error", path, line, "lua.syntax", "Lua 5.4 does not understand it", "%s", why)
+    else
+      sources[path] = out
     end
   end
-  for _, path in ipairs(files(".c")) do
-    local text = options.read(dir .. "/" .. path) or ""
-    local at = text:find('"' .. key .. '"', 1, true)
-    if at then return path, select(2, text:sub(1, at):gsub("\n", "")) + 1 end
-  end
-  return "manifest.lua", 1
+  for _, path in ipairs(files(".c")) do c_sources[path] = options.read(dir .. "/" .. path) or "" end
+end
+
+--- Where a declaration stands.
+local function place(word)
+  local path, line = load_rules.find(word, { lua = sources, c = c_sources })
+  return path or "manifest.lua", line or 1
 end
 
 -- -- what does not even load --
 
-local MANIFEST_KEYS = { "name", "version", "api", "summary", "description", "requires", "units", "native", "isolate",
-  "health", "asks", "commands", "effects", "secrets", "memory_mib", "time_ms" }
-
---- Letters that both have, in order: enough to tell a slip of the pen.
-local function alike(a, b)
-  local row = {}
-  for j = 0, #b do row[j] = j end
-  for i = 1, #a do
-    local corner = row[0]
-    row[0] = i
-    for j = 1, #b do
-      local above = row[j]
-      row[j] = math.min(above + 1, row[j - 1] + 1, corner + (a:byte(i) == b:byte(j) and 0 or 1))
-      corner = above
-    end
+local function check_encoding()
+  local list = {}
+  for _, ending in ipairs { ".lua", ".sql", ".c", ".h" } do files(ending, "", list) end
+  for _, entry in ipairs(muster.list(dir .. "/tests") or {}) do
+    if entry:find("%.session$") or entry:find("%.lua$") then list[#list + 1] = "tests/" .. entry end
   end
-  return row[#b]
+  for _, path in ipairs(list) do
+    local line, what, advice = encoding.fault(options.read(dir .. "/" .. path) or "")
+    if line then find("error", path, line, "file.encoding", advice, "%s", what) end
+  end
 end
 
-local function near(word, list)
-  local best, distance = nil, 3
-  for _, other in ipairs(list) do
-    local d = alike(word, other)
-    if d < distance then best, distance = other, d end
+--- Names of files that are read by nobody, or cannot be what they are.
+local function check_names()
+  local names = {}
+  for _, entry in ipairs(muster.list(dir .. "/migrations") or {}) do
+    if entry:find("%.sql$") then names[#names + 1] = entry end
   end
-  return best
+  load_rules.migrations(names, function(entry, ...) find("error", "migrations/" .. entry, 1, "migration.name", ...) end)
+  for _, entry in ipairs(muster.list(dir .. "/locale") or {}) do
+    if entry ~= "zh-CN.lua" then
+      find("error", "locale/" .. entry, 1, "locale.name", "the locale is locale/zh-CN.lua", "nobody reads this file")
+    end
+  end
 end
 
 --- Say where the host's own words about a plugin that does not load belong.
 local function unloadable(why)
-  local path, line = why:match("([%w_./-]+%.lua):(%d+)")
-  path = path or why:match("([%w_./-]+%.lua)") or "manifest.lua"
   local migration, at = why:match("^migration (%S+) of %S+, line (%d+)")
-  if migration then path, line = ("migrations/%s.sql"):format(migration), at end
-  local key = why:match("there is no `([^`]+)` here")
-  local suggestion = key and near(key, MANIFEST_KEYS)
-  if key and not line then
-    local found, where = place(key)
-    if found == path then line = where end
+  if migration then
+    return find("error", ("migrations/%s.sql"):format(migration), math.tointeger(at), "migration",
+      "the plugin cannot be loaded like this", "%s", why)
   end
-  if muster.kind(dir .. "/" .. path) ~= "file" then path = "manifest.lua" end
-  find("error", path, math.tointeger(tonumber(line or 1)), migration and "migration" or "declaration",
-    suggestion and ("did you mean %s?"):format(suggestion) or "the plugin cannot be loaded like this", "%s",
-    (why:gsub("^plugin " .. name .. ", [%w_./-]+:[%d:]* ", "")))
+  local function exists(path) return muster.kind(dir .. "/" .. path) == "file" end
+  local path, line, advice, text = load_rules.unloadable(why, name, { lua = sources, c = c_sources }, exists)
+  find("error", path, line, "declaration", advice, "%s", text)
+end
+
+--- Compile the C files; true unless they are refused. The compiler's words are findings; in full, with what they point
+--- at, they go to standard error.
+local function compile()
+  local said, why = family.compile(dir, true)
+  local words, refused = said or why, false
+  if words ~= "" then io.stderr:write(words, words:sub(-1) == "\n" and "" or "\n") end
+  for path, line, level, text in words:gmatch("([^\n:]+):(%d+):%d*:? ([%a ]+): ([^\n]+)") do
+    level = level:match("%a+$") -- "fatal error"
+    if (level == "error" or level == "warning") and path:sub(1, #dir + 1) == dir .. "/" then
+      refused = refused or level == "error"
+      find(level, path:sub(#dir + 2), math.tointeger(line), "c.compile", "mend what the compiler has found", "%s", text)
+    end
+  end
+  if not said and not refused then
+    find("error", "manifest.lua", 1, "c.compile", "standard error has the rest", "%s", (why:match("[^\n]+")))
+  end
+  return said ~= nil
 end
 
 -- -- rules of the whole --
@@ -192,8 +199,8 @@ local function texts_in_use()
     local out = syntax.parse(options.read(muster.share .. "/api/lib/" .. entry) or "")
     if out then take(out) end
   end
-  for _, path in ipairs(files(".c")) do
-    for _, text in ipairs(c_rules.texts(options.read(dir .. "/" .. path) or "")) do used[text] = true end
+  for _, source in pairs(c_sources) do
+    for _, text in ipairs(c_rules.texts(source)) do used[text] = true end
   end
   for _, format in ipairs(formats) do used[format.text] = true end
   return used
@@ -265,8 +272,9 @@ local function check_docs(declared)
   end
 end
 
-local function check_tested(declared)
-  local called = {}
+--- The health command is asked by every test of the plugin, see test.lua.
+local function check_tested(declared, health)
+  local called = { [health or ""] = true }
   for _, entry in ipairs(muster.list(dir .. "/tests") or {}) do
     if entry:find("%.session$") then
       for command in (options.read(dir .. "/tests/" .. entry) or ""):gmatch("[\n%]%w]>+%s*([%w_.]+)") do
@@ -287,8 +295,16 @@ end
 --- The declarations once more, by name.
 local function index(declared)
   declared.known_commands, declared.known_figures, declared.known_settings = {}, {}, {}
-  for _, command in ipairs(declared.commands) do declared.known_commands[command.name] = command end
-  for _, figure in ipairs(declared.figures) do declared.known_figures[figure.name] = figure end
+  declared.owners = { [name] = true }
+  local function take(list, known)
+    for _, item in ipairs(list) do
+      known[item.name] = item
+      declared.owners[item.name:match("^(.-)%.") or item.name] = true
+    end
+  end
+  take(declared.commands, declared.known_commands)
+  take(declared.figures, declared.known_figures)
+  for _, plugin in ipairs(declared.plugins) do declared.owners[plugin.name] = true end
   for _, setting in ipairs(declared.settings) do
     if setting.plugin == name then declared.known_settings[setting.name] = setting end
   end
@@ -296,15 +312,16 @@ local function index(declared)
 end
 
 local function this_plugin()
-  local manifest = family.manifest(dir) or {}
-  local requires, asks = {}, type(manifest.asks) == "table" and manifest.asks.commands
-  for _, other in ipairs(family.required(manifest)) do requires[other] = true end
-  return { name = name, dir = dir, requires = requires, asks = type(asks) == "table" and asks or {} }
+  local manifest = family.manifest(dir)
+  local asks = manifest and type(manifest.asks) == "table" and manifest.asks.commands
+  local plugin = { name = name, dir = dir, requires = manifest and {}, asks = type(asks) == "table" and asks or {} }
+  for _, other in ipairs(manifest and family.required(manifest) or {}) do plugin.requires[other] = true end
+  plugin.health = manifest and manifest.health
+  return plugin
 end
 
 --- `plugins` and `declared` are nil when that much does not load.
-local function check_code(plugins, declared)
-  local plugin = this_plugin()
+local function check_code(plugin, plugins, declared)
   local function prepare(sql) return plugins:prepare(name, sql) end
   for path, out in pairs(sources) do
     local see = of_file(path)
@@ -314,25 +331,28 @@ local function check_code(plugins, declared)
     if declared then lua_rules.asks(out, see, plugin, declared) end
     if plugins then lua_rules.sql(out, see, prepare) end
   end
-  for _, path in ipairs(files(".c")) do
-    local text = options.read(dir .. "/" .. path) or ""
+  for path, text in pairs(c_sources) do
     collect(path, function(own) c_rules.refusals(text, of_file(path), own) end)
     if plugins then c_rules.sql(text, of_file(path), prepare) end
   end
 end
 
-family.compile(dir, true, options.fail)
-local plugins, why = muster.plugins(family.sources(dir, given.with))
-local migrated = false
+read_sources()
+check_encoding()
+check_names()
+local plugin, migrated, plugins, why = this_plugin(), false, nil, nil
+if compile() then plugins, why = muster.plugins(family.sources(dir, given.with)) end
 if plugins then migrated, why = plugins:migrate() end
-if why and #findings == 0 then unloadable(why) end -- a wrong file was told already
+local told = false -- a wrong file was
+for _, finding in ipairs(findings) do told = told or finding.level == "error" end
+if why and not told then unloadable(why) end
 local declared = plugins and index(plugins:declared())
-check_code(migrated and plugins, declared)
+check_code(plugin, migrated and plugins, declared)
 if plugins then
   check_locale(plugins)
   check_migrations(plugins)
   if migrated then check_back(plugins) end
   check_docs(declared)
-  check_tested(declared)
+  check_tested(declared, plugin.health)
 end
 report()

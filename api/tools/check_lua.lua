@@ -39,7 +39,8 @@ function rules.names(out, see)
   end
 end
 
---- Modules that are not there. `plugin`: {name, dir, requires = {other = range}}.
+--- Modules that are not there. `plugin`: {name, dir, requires = {other = range}}; `requires` is nil while the manifest
+--- cannot be read.
 function rules.modules(out, see, plugin)
   for _, call in ipairs(out.calls) do
     local module = call.kind == "call" and call.object.global and call.object.name == "require" and call.args[1]
@@ -56,7 +57,7 @@ function rules.modules(out, see, plugin)
     elseif owner and not path then
       see:error(call.line, "require.foreign", "ask it by call:invoke or call:figure",
         "%s is a module of another plugin", module)
-    elseif module and not owner and not plugin.requires[module] then
+    elseif module and not owner and plugin.requires and not plugin.requires[module] then
       see:error(call.line, "require.undeclared", "name it in the manifest's requires",
         "the plugin %s is not required", module)
     end
@@ -108,11 +109,8 @@ function rules.refusals(out, see, formats)
   end
 end
 
-local RESERVED = { idem = true, at = true, timeout_ms = true, lang = true }
-local OF_FIGURES = { scope = true, from = true, to = true, as_of = true }
-
 --- Does one of these patterns ("org.unit.check", "org.*", "org.unit.*") hold?
-local function matches(patterns, word)
+function rules.matches(patterns, word)
   for _, pattern in ipairs(patterns) do
     local stem = pattern:match("^(.*%.)%*$")
     if pattern == word or stem and word:sub(1, #stem) == stem then return true end
@@ -120,17 +118,25 @@ local function matches(patterns, word)
   return false
 end
 
---- A named command or figure of another plugin, or of this one, with its arguments. `known`: name → declaration.
-local function check_ask(call, see, plugin, what, known, also)
+local RESERVED = { idem = true, at = true, timeout_ms = true, lang = true }
+local OF_FIGURES = { scope = true, from = true, to = true, as_of = true }
+
+--- A named command or figure of another plugin, or of this one, with its arguments. `known`: name → declaration. Of a
+--- plugin that is not required nothing is known.
+local function check_ask(call, see, plugin, what, declared, known, also)
   local text = syntax.constant(call.args[1])
   local item = text and known[text]
-  if text and not item then
+  local owner = text and tostring(text):match("^(.-)%.") or ""
+  if text and not item and not declared.owners[owner] then
+    see:warn(call.line, what .. ".trust", ("or name %s in the manifest's requires"):format(owner),
+      "%s is of a plugin that is not required: whether it is there, and allowed, is seen when it runs", text)
+  elseif text and not item then
     see:error(call.line, what .. ".unknown", "it must be one of this plugin, or of those that it requires",
       "there is no %s %s", what, text)
   end
   if not item then return end
   if item.plugin ~= plugin.name and item.plugin ~= "muster"
-    and not (plugin.requires[item.plugin] and matches(plugin.asks, text)) then
+    and not (plugin.requires[item.plugin] and rules.matches(plugin.asks, text)) then
     see:warn(call.line, what .. ".trust", "or name it in the manifest's asks.commands",
       "%s is allowed only to users who may use it themselves", text)
   end
@@ -175,16 +181,17 @@ local function check_kit(call, see, declared)
 end
 
 --- call:invoke, call:figure and call:setting, and calls of pure commands. `plugin` has `asks`, too; `declared` as
---- plugins:declared() gives it, with `known_commands` and `known_figures` by name and `known_settings` of this plugin.
+--- plugins:declared() gives it, with `known_commands` and `known_figures` by name, `known_settings` of this plugin, and
+--- `owners`, a set of the first words of all names.
 function rules.asks(out, see, plugin, declared)
   for _, call in ipairs(out.calls) do
     local named = call.kind == "method" and #call.args >= 1 and call.name
     if call.kind == "call" then
       check_kit(call, see, declared)
     elseif named == "invoke" then
-      check_ask(call, see, plugin, "command", declared.known_commands, {})
+      check_ask(call, see, plugin, "command", declared, declared.known_commands, {})
     elseif named == "figure" then
-      check_ask(call, see, plugin, "figure", declared.known_figures, OF_FIGURES)
+      check_ask(call, see, plugin, "figure", declared, declared.known_figures, OF_FIGURES)
     elseif named == "setting" and #call.args == 1 then
       local name = syntax.constant(call.args[1])
       if name and not declared.known_settings[name] then

@@ -49,13 +49,11 @@ function family.is_bundled(dir)
   return muster.real(dir) == muster.real(("%s/plugins/%s"):format(muster.share, dir:match("([^/]+)$")))
 end
 
---- Build the C files of an author's own folder, all of them again with `force`. Warnings of the compiler go to standard
---- error; ends the program when it refuses.
-function family.compile(dir, force, fail)
-  if family.is_bundled(dir) then return end
-  local said, why = muster.compile(dir, force)
-  if not said then fail("%s", why) end
-  io.stderr:write(said)
+--- Build the C files of an author's own folder, all of them again with `force`. What the compiler has to say of them,
+--- or nil and why it refuses.
+function family.compile(dir, force)
+  if family.is_bundled(dir) then return "" end
+  return muster.compile(dir, force)
 end
 
 return family

@@ -161,7 +161,9 @@ local function uncalled(own, called)
   return names
 end
 
-family.compile(dir, false, options.fail)
+local said, why_not = family.compile(dir, false)
+if not said then options.fail("%s", why_not) end
+io.stderr:write(said)
 local found = files()
 if #found == 0 then
   local what = word == "" and "*.session and no *_spec.lua" or "test named *" .. word .. "*"

@@ -18,6 +18,7 @@
 --- for a refusal, -* for any; `!replayed` behind a value.
 ---
 --- RAW, eof and everything that is the connection's (PING, AUTH, …) need a server; @now needs a host of the tests' own.
+local encoding = require("encoding")
 local expect = require("expect")
 
 local MAX_FAILURES = 20
@@ -258,7 +259,15 @@ function play:finish()
 end
 
 function play:lines()
-  for line in io.lines(self.path) do
+  local file = assert(io.open(self.path, "rb"))
+  local text = file:read("a")
+  file:close()
+  local at, what, advice = encoding.fault(text)
+  if at then
+    self.line = at
+    self:stop(("%s; %s"):format(what, advice))
+  end
+  for line in (text:gsub("\n$", "") .. "\n"):gmatch("(.-)\n") do
     self.line = self.line + 1
     line = line:gsub("\r$", "")
     self.text[self.line] = line

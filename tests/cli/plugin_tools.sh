@@ -153,6 +153,8 @@ sed -i 's/^return { commands = {/&\n  ["greeter.health"] = { mode = "read", args
 ends 0 "$MUSTER" plugin test greeter
 says "ok greeter/manifest.lua (1 checks)"
 silent "no transcript calls"
+ends 0 "$MUSTER" plugin check greeter
+says "0 errors, 0 warnings"
 sed -i 's/ok = true/ok = false/' greeter/init.lua
 ends 1 "$MUSTER" plugin test greeter
 says "greeter/manifest.lua: greeter.health says on an empty database that the plugin is unwell"
@@ -219,14 +221,35 @@ warned() { # as bad, for warnings
 }
 lua=greeter/init.lua
 bad declaration manifest.lua:2 "did you mean requires?" greeter/manifest.lua 's/requires/requirse/'
-bad declaration manifest.lua:1 "1.4.0" greeter/manifest.lua 's/1\.0\.0/1.0/'
-bad declaration init.lua:8 "types are text int" $lua 's/text(40)/string/'
-bad declaration locale/zh-CN.lua:1 "same % items" greeter/locale/zh-CN.lua 's/%s 已/%d 已/'
+bad declaration manifest.lua:2 "1.4.0" greeter/manifest.lua 's/1\.0\.0/1.0/'
+bad declaration init.lua:6 "types are text int" $lua 's/text(40)/string/'
+bad declaration locale/zh-CN.lua:2 "same % items" greeter/locale/zh-CN.lua 's/%s 已/%d 已/'
 bad declaration manifest.lua:1 "nowhere" greeter/manifest.lua 's/requires = {}/requires = { "nowhere" }/'
+bad declaration init.lua:6 "did you mean args?" $lua 's/args = {/arg = {/'
+bad declaration init.lua:5 '"greeter.Greet" must be' $lua 's/"greeter.greet"/"greeter.Greet"/'
+bad declaration init.lua:5 "setting words" $lua 's/^return {/return {\nsettings = { words = { type = "int", default = "x", summary = "Words." } },/'
+bad declaration init.lua:5 "grants must be a list" $lua 's/^return {/return {\nroles = { ["greeter.clerk"] = { grants = { 5 }, summary = "Clerk." } },/'
+machine='local life = require("muster.machine").define {\n  initial = "a", states = { "a" },\n  transitions = { { name = "go", from = "a", to = "b" } } }'
+bad declaration init.lua:4 "transition go leads to an unknown state, b" $lua "s/^return {/$machine\nreturn { machines = { life = life },/"
+bad declaration init.lua:6 "did you mean four_eyes?" $lua "s/^return {/$machine\nreturn { machines = { life = life },/" 's/to = "b"/to = "a", four_eye = "by"/'
+bad declaration native.c:31 "types are text int" native/native.c 's/text(40)/string/'
+bad declaration native.c:29 "its name must be" native/native.c 's/"native.greet"/"native.Greet"/'
+bad c.compile native.c:26 "unused_one" native/native.c '5s/^/static int unused_one;\n/' 's/return MUSTER_OK;/return MUSTER_FINE;/'
+says "native/native.c:5: warning: "
+"$MUSTER" plugin check native --json >"$dir/out" 2>/dev/null && fail "it compiles"
+says '"line":26,"path":"native/native.c","rule":"c.compile"'
+bad lua.syntax manifest.lua:2 "expected" greeter/manifest.lua 's/requires = {}/requires = { "fund" "org" }/'
 bad lua.syntax init.lua:9 "expected" $lua '9s/then/them/'
 bad global.write init.lua:12 "the global variable id is written" $lua 's/local id =/id =/'
 bad global.unknown init.lua:9 "no global os" $lua '9s/name)/os.getenv(name))/'
 bad global.missing init.lua:13 "no math.random" $lua '13s/id = id/id = math.random(id)/'
+bad file.encoding words.lua:1 "begins with a byte order mark" greeter/words.lua '1s/^/\xEF\xBB\xBF/'
+bad file.encoding tests/greet.session:1 "begins with a byte order mark" greeter/tests/greet.session '1s/^/\xEF\xBB\xBF/'
+ends 1 "$MUSTER" plugin test greeter
+says "greeter/tests/greet.session:1: the file begins with a byte order mark"
+bad file.encoding locale/zh-CN.lua:2 "line 2 is not UTF-8 (GBK?)" greeter/locale/zh-CN.lua '2s/.*/  ["%s was greeted before"] = "%s \xD2\xD1",/'
+bad file.encoding migrations/001_guests.sql:1 "line 1 is not UTF-8" greeter/migrations/001_guests.sql '1s/^/-- \xD2\xD1\n/'
+bad file.encoding native.c:1 "line 1 is not UTF-8" native/native.c '1s/^/\/\/ \xD2\xD1\n/'
 bad unused.local init.lua:13 "row is never used" $lua '13s/return/local row = id\n      return/'
 bad unused.argument init.lua:8 "more is never used" $lua '8s/name)/name, more)/'
 bad require.missing init.lua:2 "no module greeter.texts" $lua '2s/greeter.words/greeter.texts/'
@@ -250,6 +273,7 @@ bad command.argument init.lua:13 "has no argument nam" $lua '13s/^/      call:in
 bad figure.unknown init.lua:13 "there is no figure greeter.count" $lua '13s/^/      call:figure("greeter.count", {})\n/'
 bad setting.unknown init.lua:13 "there is no setting words" $lua '13s/^/      call:setting("words")\n/'
 bad locale.missing native.c:15 "no Chinese text" native/native.c 's/was greeted before/was here before/'
+warned command.trust init.lua:13 "fund.totals is of a plugin that is not required" $lua '13s/^/      call:invoke("fund.totals", {})\n/'
 warned sql.built init.lua:9 "put together when it runs" $lua '9s/WHERE name = ?"/WHERE " .. name .. " = ?"/'
 warned tests.none init.lua:5 "no transcript calls greeter.greet" greeter/tests/greet.session '/^A/d'
 warned docs.returns init.lua:5 "does not say what it returns" $lua 's/"{id:int, greeting:text}"/"any"/'
@@ -272,6 +296,23 @@ says "init.lua:14: error: 2 arguments for cnkit.name.norm [kit.arguments]"
 sed -i 's/kit.name.norm/kit.name.nurm/' $lua
 ends 1 "$MUSTER" plugin check greeter
 says "init.lua:14: error: there is no command cnkit.name.nurm [kit.unknown]"
+rm -rf greeter
+ends 0 "$MUSTER" plugin new greeter --lua
+misnamed() { # misnamed NAME FROM TO WORDS: a file of a new plugin has another name
+  rm -rf greeter
+  ends 0 "$MUSTER" plugin new greeter --lua
+  cp "greeter/$2" kept
+  rm "greeter/$2"
+  cp kept "greeter/$3"
+  [ -z "${5:-}" ] || cp kept "greeter/$5"
+  ends 1 "$MUSTER" plugin check greeter
+  says "greeter/$3:1: error: $4"
+  says "[$1]"
+}
+misnamed migration.name migrations/001_guests.sql migrations/more.sql "this is no name of a migration"
+misnamed migration.name migrations/001_guests.sql migrations/002_guests.sql "there is no migration 001"
+misnamed migration.name migrations/001_guests.sql migrations/001_more.sql "001_guests.sql has the number 001, too" migrations/001_guests.sql
+misnamed locale.name locale/zh-CN.lua locale/zh-cn.lua "nobody reads this file"
 rm -rf greeter
 ends 0 "$MUSTER" plugin new greeter --lua
 printf 'DROP TABLE greeter_guest;\nCREATE TABLE greeter_guest (id INTEGER PRIMARY KEY, name TEXT, at INTEGER) STRICT;\n' >greeter/migrations/002_anew.sql
