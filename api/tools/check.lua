@@ -1,5 +1,6 @@
 --- muster plugin check: looks a plugin's folder over, without running its commands.
 local c_rules = require "check_c"
+local call_rules = require "check_calls"
 local encoding = require "encoding"
 local family = require "family"
 local load_rules = require "check_load"
@@ -16,7 +17,8 @@ Looks the plugin in DIR over without running it:
   manifest and declarations   keys, versions, names, argument and result types, summaries in both languages
   migrations                  applied, undone and applied again on a scratch database
   SQL                         each constant statement of Lua and C code, compiled against these tables
-  requests                    commands, figures and settings that are asked for, and their arguments
+  requests                    commands, figures and settings that are asked for, and their arguments; what roles grant;
+                              functions of call, of its database and of the library; writing in a read command
   names                       global variables, unused locals and arguments, modules that are not there
   refusals                    codes, details and values of call:fail; a Chinese text for each, none left over
   habits (warnings)           migrations without a way back, commands that no transcript calls
@@ -290,16 +292,43 @@ local function check_tested(declared, health)
   end
 end
 
+--- What roles grant and what the manifest asks for, held against the names that there are.
+local function check_patterns(declared)
+  local function check(pattern, rule, advice, fmt, ...)
+    local read, word = pattern:match("^(read:)(.*)$")
+    word = word or pattern
+    if word == "*" or word == "backdate" or not declared.owners[word:match("^(.-)%.")] then return end
+    for _, known in ipairs { declared.known_commands, declared.known_figures } do
+      for other, item in pairs(known) do
+        if lua_rules.matches({ word }, other) and (not read or item.mode ~= "write") then return end
+      end
+    end
+    local path, line = place(pattern)
+    find("error", path, line, rule, advice, fmt, ...)
+  end
+  for _, role in ipairs(declared.roles) do
+    for _, grant in ipairs(role.plugin == name and role.grants or {}) do
+      check(grant, "role.grant", "it grants nothing", "role %s: no command is %s", role.name, grant)
+    end
+  end
+  for _, plugin in ipairs(declared.plugins) do
+    for _, pattern in ipairs(plugin.name == name and plugin.asks.commands or {}) do
+      check(pattern, "asks.unknown", "leave it out, or mend it", "asks.commands: no command, no figure is %s", pattern)
+    end
+  end
+end
+
 -- -- all of it --
 
 --- The declarations once more, by name.
 local function index(declared)
   declared.known_commands, declared.known_figures, declared.known_settings = {}, {}, {}
-  declared.owners = { [name] = true }
+  declared.owners, declared.arguments = { [name] = true }, {}
   local function take(list, known)
     for _, item in ipairs(list) do
       known[item.name] = item
       declared.owners[item.name:match("^(.-)%.") or item.name] = true
+      for _, arg in ipairs(item.plugin == name and item.arg_names or {}) do declared.arguments[arg] = true end
     end
   end
   take(declared.commands, declared.known_commands)
@@ -322,13 +351,20 @@ end
 
 --- `plugins` and `declared` are nil when that much does not load.
 local function check_code(plugin, plugins, declared)
+  local interface = call_rules.interface()
   local function prepare(sql) return plugins:prepare(name, sql) end
   for path, out in pairs(sources) do
     local see = of_file(path)
     lua_rules.names(out, see)
     lua_rules.modules(out, see, plugin)
+    call_rules.functions(out, see, interface)
+    call_rules.modes(out, see)
+    call_rules.twice(out, see)
     collect(path, function(own) lua_rules.refusals(out, see, own) end)
-    if declared then lua_rules.asks(out, see, plugin, declared) end
+    if declared then
+      lua_rules.asks(out, see, plugin, declared)
+      lua_rules.details(out, see, declared.arguments)
+    end
     if plugins then lua_rules.sql(out, see, prepare) end
   end
   for path, text in pairs(c_sources) do
@@ -353,6 +389,7 @@ if plugins then
   check_migrations(plugins)
   if migrated then check_back(plugins) end
   check_docs(declared)
+  check_patterns(declared)
   check_tested(declared, plugin.health)
 end
 report()

@@ -61,6 +61,7 @@ function rules.refusals(text, see, formats)
     if code and not CODES:find("%f[%w]" .. code .. "%f[%W]") then
       see:error(line, "fail.code", "it is one of " .. CODES, "host->fail: there is no code %s", code)
     end
+    lua_rules.rule(literal(args[3] or ""), line, see)
     -- A fault is told to the log, in English.
     if format and code ~= "INTERNAL" then formats[#formats + 1] = { text = format, line = line } end
   end)

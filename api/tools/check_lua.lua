@@ -79,6 +79,13 @@ local function count(args, from)
   return math.max(#args - from + 1, 0)
 end
 
+--- A rule is a name that clients compare, no sentence.
+function rules.rule(rule, line, see)
+  if rule and tostring(rule):find("%s") then
+    see:error(line, "fail.rule", "a rule is a name such as fund.member_only", "the rule \"%s\" has a blank in it", rule)
+  end
+end
+
 --- call:fail(code, [details,] format, …). `formats` collects {text, line}.
 function rules.refusals(out, see, formats)
   for _, call in ipairs(out.calls) do
@@ -95,6 +102,7 @@ function rules.refusals(out, see, formats)
           see:error(field.line, "fail.detail", "they are rule, arg, state and allowed",
             "call:fail: there is no detail %s", key)
         end
+        rules.rule(key == "rule" and syntax.constant(field.value), field.line, see)
       end
       local at = details and 3 or 2
       local given = count(call.args, at + 1)
@@ -109,6 +117,23 @@ function rules.refusals(out, see, formats)
   end
 end
 
+local RESERVED = { idem = true, at = true, timeout_ms = true, lang = true }
+local OF_FIGURES = { scope = true, from = true, to = true, as_of = true }
+
+--- Details that name an argument nobody has. `arguments`: set of those of this plugin's commands and figures.
+function rules.details(out, see, arguments)
+  for _, call in ipairs(out.calls) do
+    local details = call.kind == "method" and call.name == "fail" and call.args[2]
+    for _, field in ipairs(details and details.kind == "table" and details.fields or {}) do
+      local arg = field.key and syntax.constant(field.key) == "arg" and syntax.constant(field.value)
+      if arg and not arguments[arg] and not RESERVED[arg] and not OF_FIGURES[arg] then
+        see:warn(field.line, "fail.argument", "`arg` names the argument that the caller has to change",
+          "no command has an argument %s", arg)
+      end
+    end
+  end
+end
+
 --- Does one of these patterns ("org.unit.check", "org.*", "org.unit.*") hold?
 function rules.matches(patterns, word)
   for _, pattern in ipairs(patterns) do
@@ -117,9 +142,6 @@ function rules.matches(patterns, word)
   end
   return false
 end
-
-local RESERVED = { idem = true, at = true, timeout_ms = true, lang = true }
-local OF_FIGURES = { scope = true, from = true, to = true, as_of = true }
 
 --- A named command or figure of another plugin, or of this one, with its arguments. `known`: name → declaration. Of a
 --- plugin that is not required nothing is known.

@@ -1,7 +1,8 @@
 --- Reads Lua 5.4 source far enough to check it: who declares and uses which name, and every call with its arguments.
 ---
 --- syntax.parse(text) returns {calls, functions, globals, locals, tables, texts} or nil, line, reason; `texts` are all
---- string constants and concatenations. Source: the reference manual, §3.1 (words), §3.3 to §3.5 (grammar, visibility)
+--- string constants and concatenations; a call knows the function `within` which it stands, a function its `outer` one.
+--- Source: the reference manual, §3.1 (words), §3.3 to §3.5 (grammar, visibility)
 --- and §9. Nodes are tables with `kind` and `line`.
 local syntax = {}
 
@@ -203,10 +204,11 @@ function parser:suffixed()
       self:need("]")
     elseif self:take(":") then
       local method = self:name()
-      node = { kind = "method", object = node, name = method, line = line, args = self:arguments() }
+      node = { kind = "method", object = node, name = method, line = line, within = self.inside,
+        args = self:arguments() }
       self.out.calls[#self.out.calls + 1] = node
     elseif self:starts_arguments() then
-      node = { kind = "call", object = node, line = line, args = self:arguments() }
+      node = { kind = "call", object = node, line = line, within = self.inside, args = self:arguments() }
       self.out.calls[#self.out.calls + 1] = node
     else
       return node
@@ -240,7 +242,8 @@ end
 
 --- From the parameters on. `self_name`: a method's hidden first one.
 function parser:body(line, self_name)
-  local node = { kind = "function", line = line, params = {} }
+  local node = { kind = "function", line = line, params = {}, outer = self.inside }
+  self.inside = node
   self:open()
   if self_name then self:declare("self", line).hidden = true end
   self:need("(")
@@ -256,6 +259,7 @@ function parser:body(line, self_name)
   self:block()
   self:need("end")
   self:close()
+  self.inside = node.outer
   self.out.functions[#self.out.functions + 1] = node
   return node
 end
