@@ -220,7 +220,8 @@ struct muster_host {
 #define MUSTER_HAS(host, function) ((host)->size >= offsetof(struct muster_host, function) + sizeof((host)->function))
 
 /* One command. Names and texts live as long as the shared object. A declaration that the host does not accept keeps the
- * plugin from being loaded; `muster plugin check` tells why. */
+ * plugin from being loaded; `muster plugin check` tells why. An argument "pin!:text(60)" is a secret: "***" in the audit,
+ * not repeated in refusals, not in capsules, and its command takes no idem. */
 struct muster_command {
     const char *name;    /* "plugin.verb" or "plugin.noun.verb" */
     int32_t mode;        /* MUSTER_READ or MUSTER_WRITE */

@@ -8,9 +8,11 @@
 --- already; a plugin's own locale can say it otherwise.
 --- There are the functions of Lua 5.4, `muster` and `require`. Of Lua's own are
 --- not there: _VERSION debug dofile io loadfile math.random math.randomseed os package string.dump warn
+--- `print` writes a line into the server's log, at level info; `muster plugin test` shows it.
 
--- Units of values: `fen` is an integer number of fen, never negative; `day` is the text YYYY-MM-DD; `ms` is an integer
--- number of milliseconds UTC since 1970; a code is [A-Za-z0-9-]{1,20}.
+-- Units of values: `fen` is an integer number of fen (an argument is not negative unless its bounds say so, what is
+-- returned may be); `day` is the text YYYY-MM-DD; `ms` is an integer number of milliseconds UTC since 1970; a code is
+-- [A-Za-z0-9-]{1,20}.
 
 ---@alias muster.fen integer
 ---@alias muster.day string
@@ -53,8 +55,8 @@
 ---@class muster.Asks
 ---@field commands? string[] commands and figures of required plugins that it uses on trust, whoever the user is:
 ---  "org.*", "org.unit.*", "org.unit.check". Others of theirs need a grant of the user
----@field effects? string[]
----@field secrets? string[]
+---@field effects? string[] what it has done outside the database, as words such as "mail"; shown, nothing more
+---@field secrets? string[] secrets of the house that it wants to be told, as words; shown, nothing more
 ---@field memory_mib? integer 1..1024, of one of its Lua states
 ---@field time_ms? integer 1..60000, of one command at most
 
@@ -66,22 +68,27 @@
 ---@field machines? table<string, muster.Machine>
 
 --- Arguments are declared as "name:TYPE", `?` behind it: optional, arrives as nil; `=default`: optional with a default.
---- Required ones come first; `idem at timeout_ms lang` belong to the host. TYPE is one of
+--- A client may name them, or give the first ones in declared order: so declare the required ones first. There are at
+--- most 60, and `idem at timeout_ms lang` belong to the host.
+--- A secret is declared as "name!:TYPE". It stands as "***" in the audit, refusals do not repeat it, no capsule keeps
+--- it, and the command takes no `idem` (rule arg.idem_secret), for which its arguments would be remembered.
+--- Bounds are (b): at most b; (a..b), (a..), (..b). What they leave open is as without them. TYPE is one of
 ---   text, text(200), text(0..200)   string of valid UTF-8 without NUL, not empty, at most 4000 characters if not said
----   int, int(1..500)                integer
+---   int, int(1..500), int(..9)      integer
 ---   bool                            boolean; 1 0 true false yes no on the wire
----   fen, fen(1..)                   muster.fen
+---   fen, fen(1..), fen(-500..)      muster.fen, at least 0 if not said
 ---   date                            muster.day, a real day
 ---   instant                         muster.ms; RFC 3339 with offset, or ms, on the wire
 ---   unit                            code of an existing unit within the caller's scope
 ---   enum(a|b|c)                     string
 ---   json, json(20000)               Lua value, null is muster.null; at most so many bytes (64 KiB if not said)
----   blob                            string of any bytes
----   TYPE[], TYPE[](1..50)           array; `a,b,c` or a JSON array on the wire
+---   blob, blob(4000000)             string of any bytes; at most so many (1 MiB if not said)
+---   TYPE[], TYPE[](1..50)           array, of anything but blobs; at most 1000 items if not said; `a,b,c` or a JSON
+---                                   array on the wire
 ---@class muster.Command
 ---@field mode muster.mode
 ---@field args? string[] they reach `run` after `call`, in this order
----@field returns string shape: int text bool instant date fen nil any json, [shape], {key:shape, …}
+---@field returns string shape: nil int bool text fen date instant blob json any, [shape], {key:shape, …}
 ---@field summary muster.Summary
 ---@field doc? string more, in English
 ---@field timeout_ms? integer time it may take
@@ -205,8 +212,8 @@ function call:nfc(text) end
 ---@return string
 function call:hash(text) end
 
---- A line in the server's log, at level info.
----@param fmt string
+--- A line in the server's log, at level info; `muster plugin test` shows it.
+---@param fmt string an English format with %s and %d
 ---@param ... any
 function call:log(fmt, ...) end
 
@@ -227,7 +234,7 @@ function db:run(sql, ...) end
 ---@return table<string, any>?
 function db:row(sql, ...) end
 
---- All rows; a bounded number.
+--- All rows. More than 10000, or 16 MiB, are refused (LIMIT).
 ---@param sql string
 ---@param ... string|integer|number|boolean|nil
 ---@return table<string, any>[]

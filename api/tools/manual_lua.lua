@@ -64,7 +64,7 @@ end
 
 --- A group of lines as prose, rows of fields, choices, parameters and results, and what it is about.
 local function read(group)
-  local g = { prose = {}, fields = {}, choices = {}, params = {}, returns = {} }
+  local g = { prose = {}, fields = {}, choices = {}, params = {}, returns = {}, overloads = {} }
   local last
   for _, line in ipairs(group) do
     local tag, rest = line:match("^%-%-%-@(%w+)%s*(.*)$")
@@ -76,7 +76,10 @@ local function read(group)
       last = { name = name, type = type, about = text }
       table.insert(tag == "field" and g.fields or g.params, last)
     elseif tag == "return" then
-      g.returns[#g.returns + 1] = rest
+      local type, text = split_type(rest)
+      g.returns[#g.returns + 1] = { type = type, about = text }
+    elseif tag == "overload" then
+      g.overloads[#g.overloads + 1] = rest
     elseif tag == "class" or tag == "alias" then
       g.tag, g.rest, last = tag, rest, nil
     elseif tag then
@@ -92,6 +95,15 @@ local function read(group)
     end
   end
   return g
+end
+
+--- "call:fail(code, fmt, ...)" for the overload "fun(self: …, code: …, fmt: …, ...: …)" of call:fail(…).
+local function also(code, form)
+  local names = {}
+  for name in form:gmatch("([%w_.]+)%??: ") do
+    if name ~= "self" then names[#names + 1] = name end
+  end
+  return ("%s(%s)"):format(code:match("^[^(]+"), table.concat(names, ", "))
 end
 
 --- In the list of argument types each line is a row; as code it keeps its columns.
@@ -122,7 +134,8 @@ function manual_lua.page(text)
         out("### %s\n\n", g.code)
         put_prose(out, indented(g.prose))
         put_table(out, "| argument | type | |", g.params)
-        for _, r in ipairs(g.returns) do out("Returns %s\n\n", (r:gsub("^%S+", "`%0`"))) end
+        for _, form in ipairs(g.overloads) do out("Also as `%s`.\n\n", also(g.code, form)) end
+        for _, r in ipairs(g.returns) do out("Returns `%s`%s\n\n", r.type, r.about ~= "" and " " .. r.about or "") end
       elseif g.tag then
         put[g.tag](out, g.rest, indented(g.prose))
         put_table(out, "| field | type | |", g.fields)

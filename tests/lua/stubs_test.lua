@@ -98,4 +98,19 @@ function claims.the_stubs_are_lua(t)
   assert(load(read(t, "api/types.lua"), "=types.lua", "t", {}))()
 end
 
+--- The manual shows types whole, and each form of a function.
+function claims.the_manual_drops_nothing_of_a_type_or_a_form()
+  package.path = arg[0]:gsub("[^/]*$", "") .. "../../api/tools/?.lua;" .. package.path
+  local page = require("manual_lua").page([[
+--- Rows.
+---@param a string
+---@return table<string, any>? by name
+---@overload fun(self: x.Y, b: string, ...: string|integer): any
+function y:rows(a, b) end
+]])
+  for _, words in ipairs { "Returns `table<string, any>?` by name\n", "Also as `y:rows(b, ...)`.\n", "| `a` | `string` |" } do
+    assert(page:find(words, 1, true), words .. " is not in\n" .. page)
+  end
+end
+
 return claims
