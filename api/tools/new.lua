@@ -4,7 +4,8 @@ local options = require "options"
 local manual = [[
 Usage: muster plugin new NAME --lua | --c [--dir DIR]
 
-Makes the folder of a new plugin: manifest, code, a migration, Chinese texts and tests, all of which pass.
+Makes the folder of a new plugin: manifest, a command, the one about its health, a role, a migration,
+Chinese texts and tests, all of which pass.
 
   --lua      its code is in Lua
   --c        its code is in C

@@ -87,7 +87,7 @@ answers "Li was received before" chello.greet Li
 
 mark
 "$MUSTER" plugin new third --lua --dir "$dir/plugins" >/dev/null
-told 'third 1.0.0, +third.greet, migration 001_guests applied; runs'
+told 'third 1.0.0, +third.greet +third.health, migration 001_guests applied; runs'
 answers "Hello, Li" third.greet Li
 
 mark

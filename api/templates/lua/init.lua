@@ -13,4 +13,9 @@ return { commands = {
       return { id = id, greeting = words.greeting(name) }
     end,
   },
+  ["@NAME@.health"] = {
+    mode = "read", returns = "{guests:int}", summary = { en = "Is all well?", ["zh-CN"] = "是否一切正常" },
+    run = function(call) return { guests = call.db:value("SELECT count(*) FROM @NAME@_guest") } end },
+}, roles = {
+  ["@NAME@.host"] = { grants = { "@NAME@.*" }, summary = { en = "May greet guests.", ["zh-CN"] = "可问候来宾" } },
 } }

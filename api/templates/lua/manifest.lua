@@ -1,4 +1,4 @@
 return {
-  name = "@NAME@", version = "1.0.0", api = 1, requires = {},
+  name = "@NAME@", version = "1.0.0", api = 1, requires = {}, health = "@NAME@.health",
   summary = { en = "Greets guests.", ["zh-CN"] = "问候来宾" },
 }
