@@ -272,7 +272,8 @@ muster = {}
 ---@field transitions muster.Transition[]
 local machine = {}
 
---- The state that follows, or a refusal: STATE wrong_state, NOPERM four_eyes, or as the missing requirement says.
+--- The state that follows, or a refusal: STATE wrong_state, NOPERM four_eyes, or as the missing requirement says. A
+--- name that no transition has is an error.
 ---@param call muster.Call
 ---@param row { state: string, [string]: any }
 ---@param transition string

@@ -61,6 +61,43 @@ function rules.functions(out, see, interface)
   end
 end
 
+--- The value of a table's field, or nil.
+local function field_of(node, name)
+  for _, field in ipairs(node and node.kind == "table" and node.fields or {}) do
+    if field.key and syntax.constant(field.key) == name then return field.value end
+  end
+  return nil
+end
+
+--- The names of the transitions of `LIFE` where `local LIFE = machine.define { … }`; nil for anything else.
+local function transitions_of(object)
+  local first = object.kind == "name" and object.variable and object.variable.sets == 0 and object.variable.first
+  local defined = first and first.kind == "call" and first.object.kind == "index"
+    and syntax.constant(first.object.key) == "define" and field_of(first.args[1], "transitions")
+  local names = {}
+  for _, field in ipairs(defined and defined.kind == "table" and defined.fields or {}) do
+    local name = field_of(field.value, "name")
+    name = name and syntax.constant(name)
+    if not name then return nil end -- put together when it runs
+    names[name] = true
+  end
+  return defined and names
+end
+
+--- LIFE:check(call, row, "close") and LIFE:target(state, "close"), held against the machine in the same file.
+function rules.transitions(out, see)
+  for _, call in ipairs(out.calls) do
+    local at = call.kind == "method" and (call.name == "check" and 3 or call.name == "target" and 2)
+    local names = at and call.args[at] and transitions_of(call.object)
+    for _, name in ipairs(names and (syntax.texts(call.args[at])) or {}) do
+      if not names[name.text] then
+        see:error(name.line, "machine.transition", "there are " .. list(names), "the machine has no transition %s",
+          name.text)
+      end
+    end
+  end
+end
+
 local WRITES = { next = true, emit = true, unit_set = true }
 local CHANGES = { INSERT = true, UPDATE = true, DELETE = true, REPLACE = true }
 
@@ -68,13 +105,8 @@ local CHANGES = { INSERT = true, UPDATE = true, DELETE = true, REPLACE = true }
 local function read_only(out)
   local found = {}
   for _, node in ipairs(out.tables) do
-    local mode, run
-    for _, field in ipairs(node.fields) do
-      local key = field.key and syntax.constant(field.key)
-      if key == "mode" then mode = syntax.constant(field.value) end
-      if key == "run" then run = field.value end
-    end
-    if mode == "read" and run then found[run] = true end
+    local mode, run = field_of(node, "mode"), field_of(node, "run")
+    if mode and run and syntax.constant(mode) == "read" then found[run] = true end
   end
   return found
 end

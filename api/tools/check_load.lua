@@ -99,7 +99,7 @@ end
 
 --- path, line, advice and text for what the host says of the plugin `name`. `exists`: f(path) → is there this file?
 function rules.unloadable(why, name, files, exists)
-  local text = why:gsub("^plugin " .. name .. ", [%w_./-]+:[%d:]* ", "")
+  local text = why:gsub("^plugin " .. name .. ", ", ""):gsub("^[%w_./-]+:[%d:]* ", "")
   local path, line = why:match("([%w_./-]+%.lua):(%d+)")
   path = path or why:match("([%w_./-]+%.lua)") or "manifest.lua"
   if not exists(path) then path, line = "manifest.lua", nil end -- a line of the library's is none of the plugin's

@@ -231,6 +231,7 @@ bad declaration init.lua:20 "grants must be a list" $lua 's/"greeter[.][*]"/5/'
 machine='local life = require("muster.machine").define {\n  initial = "a", states = { "a" },\n  transitions = { { name = "go", from = "a", to = "b" } } }'
 bad declaration init.lua:4 "transition go leads to an unknown state, b" $lua "s/^return {/$machine\nreturn { machines = { life = life },/"
 bad declaration init.lua:6 "did you mean four_eyes?" $lua "s/^return {/$machine\nreturn { machines = { life = life },/" 's/to = "b"/to = "a", four_eye = "by"/'
+bad declaration words.lua:8 "transition go leads to an unknown state, b" greeter/words.lua "\$s/.*/return ${machine#*=}/"
 bad declaration native.c:31 "types are text int" native/native.c 's/text(40)/string/'
 bad declaration native.c:29 "its name must be" native/native.c 's/"native.greet"/"native.Greet"/'
 bad c.compile native.c:26 "unused_one" native/native.c '5s/^/static int unused_one;\n/' 's/return MUSTER_OK;/return MUSTER_FINE;/'
@@ -242,6 +243,8 @@ bad lua.syntax init.lua:9 "expected" $lua '9s/then/them/'
 bad global.write init.lua:12 "the global variable id is written" $lua 's/local id =/id =/'
 bad global.unknown init.lua:9 "no global os" $lua '9s/name)/os.getenv(name))/'
 bad global.missing init.lua:13 "no math.random" $lua '13s/id = id/id = math.random(id)/'
+bad machine.transition init.lua:16 "the machine has no transition goo" $lua "s/^return {/$machine\nreturn { machines = { life = life },/" 's/to = "b"/to = "a"/' \
+  's/^      return { id/      life:check(call, { state = "a" }, "goo")\n&/'
 bad call.unknown init.lua:13 "call has no function faill" $lua '13s/^/      call:faill("STATE", "x")\n/'
 bad call.unknown init.lua:9 "call.db has no function val" $lua '9s/:value/:val/'
 bad call.unknown init.lua:13 "muster.money has no function yuans" $lua '1s/^/local money = require "muster.money"\n/' '12s/$/\n      money.yuans(id)/' '13s/^/ /'
