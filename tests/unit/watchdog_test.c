@@ -106,7 +106,8 @@ static void a_stop_around_the_return_hits_nothing_else(void **state)
     const int rounds = more ? atoi(more) : 300;
     int stopped = 0, done = 0;
     for (int i = 0; i < rounds; i++) {
-        int rv = run_one(world.runtime, world.registry, "demo.short", 20000 + (int)((long long)i * 7919 % 400000), 2, &err);
+        int rv =
+            run_one(world.runtime, world.registry, "demo.short", 20000 + (int)((long long)i * 7919 % 400000), 2, &err);
         stopped += rv == ERR_TIMEOUT;
         done += rv == 0;
         assert_int_equal(run_one(world.runtime, world.registry, "demo.short", 10, 10000, &err), 0);
