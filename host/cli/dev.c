@@ -36,9 +36,9 @@ struct dev {
     struct live live;
     int at; /* the plugin that is compiled or checked */
     bool busy, again;
-    char saved[256]; /* the file, for the report */
+    char saved[300]; /* "init.lua was saved", for the report */
     uint64_t saved_ms;
-    char later[256]; /* the same of what was saved meanwhile */
+    char later[300]; /* the same of what happened meanwhile */
     uint64_t later_ms;
     bool changed[LIVE_PLUGINS_MAX]; /* by the stage */
     struct buf changes;             /* … in words */
@@ -64,7 +64,7 @@ static void finish(struct dev *d)
 
 static void tell_refused(const struct dev *d)
 {
-    printf("dev: %s was saved, but cannot run like this; the code before goes on\n", d->saved);
+    printf("dev: %s, but cannot run like this; the code before goes on\n", d->saved);
     fflush(stdout);
 }
 
@@ -197,7 +197,7 @@ static void on_activated(void *arg, struct slice reply, const struct err *err)
     struct dev *d = arg;
     (void)reply;
     if (!err)
-        printf("dev: %s; runs %llu ms after %s was saved\n", buf_cstr(&d->changes),
+        printf("dev: %s; runs %llu ms after %s\n", buf_cstr(&d->changes),
                (unsigned long long)(uv_now(d->loop) - d->saved_ms), d->saved);
     fflush(stdout);
     check_all(d, err);
@@ -241,7 +241,7 @@ static void on_staged(void *arg, struct slice reply, const struct err *err)
     struct dev *d = arg;
     char stage[48];
     if (err && strcmp(err->rule, "plugin.nothing") == 0) {
-        printf("dev: %s was saved, and is what runs\n", d->saved);
+        printf("dev: %s; nothing has changed in what runs\n", d->saved);
         finish(d);
     } else if (err) {
         check_all(d, err);
@@ -287,21 +287,21 @@ static void begin(struct dev *d)
     if (live_find(d->dir, &d->live, &err) == 0) {
         build_next(d);
     } else {
-        printf("dev: %s\n", err.text);
+        printf("dev: %s; the code before goes on, until the folder is back\n", err.text);
         finish(d);
     }
 }
 
-static void on_saved(void *arg, const char *name, uint64_t at_ms)
+static void on_saved(void *arg, const char *what, uint64_t at_ms)
 {
     struct dev *d = arg;
     if (!d->busy) {
-        snprintf(d->saved, sizeof(d->saved), "%s", name);
+        snprintf(d->saved, sizeof(d->saved), "%s", what);
         d->saved_ms = at_ms;
         begin(d);
     } else if (!d->again) {
         d->again = true;
-        snprintf(d->later, sizeof(d->later), "%s", name);
+        snprintf(d->later, sizeof(d->later), "%s", what);
         d->later_ms = at_ms;
     }
 }

@@ -12,6 +12,7 @@
 #include "script/quarantine.h"
 
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,6 +58,7 @@ struct serve {
     struct registry *registry;
     struct server *server;
     struct dev *dev; /* with --dev */
+    char live[PATH_MAX];
     uv_signal_t signals[SIGNALS];
     bool stopping;
 };
@@ -68,6 +70,15 @@ static bool testing(void)
 {
     const char *on = getenv("MUSTER_TEST");
     return on && strcmp(on, "1") == 0;
+}
+
+/* The path from the root: "." would stay the folder that is deleted, when another takes its place. */
+static const char *absolute(const char *path, char *out, size_t size)
+{
+    char here[PATH_MAX];
+    return path[0] != '/' && getcwd(here, sizeof(here)) && (size_t)snprintf(out, size, "%s/%s", here, path) < size
+               ? out
+               : path;
 }
 
 static bool parse_port(const char *text, int *out)
@@ -141,7 +152,7 @@ static int parse(struct serve *s, int argc, char **argv)
             s->check = true;
             break;
         case OPT_DEV:
-            s->house.live = optarg;
+            s->house.live = absolute(optarg, s->live, sizeof(s->live));
             break;
         case OPT_SAFE_MODE:
             s->house.safe_mode = true;

@@ -10,18 +10,21 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* One uv_fs_event a folder, for inotify does not go down by itself; whenever something happens, new folders are added
- * and those that are gone dropped. Editors save in many ways (in place, by a second file and a rename, with a backup),
- * so an event only starts a timer, and the next one starts it again: what is saved together is told once. */
+/* One uv_fs_event a folder, for inotify does not go down by itself. Editors save in many ways (in place, by a second file
+ * and a rename, with a backup), so an event only starts a timer, and the next one starts it again: what is saved
+ * together is told once.
+ *
+ * inotify follows a folder, not its path, and is silent once the folder was deleted; another one of the same path may
+ * have its inode number. So whenever something happens, all are watched anew, before the old watches end: nothing is
+ * missed in between. While the root is not there nobody could tell that it is back, and it is looked for by the clock. */
 
-enum { FOLDERS_MAX = 200, DEPTH_MAX = 3, PATH_BYTES = 1024, NAME_BYTES = 256 };
+enum { FOLDERS_MAX = 200, DEPTH_MAX = 3, PATH_BYTES = 1024, TEXT_BYTES = 300, MISSING_MS = 1000 };
 
 struct folder {
     uv_fs_event_t event;
     struct watch *watch;
     char *path;
-    ino_t inode; /* the same path may become another folder */
-    bool seen;
+    ino_t inode; /* the same path may become another folder, with other files */
 };
 
 struct watch {
@@ -30,12 +33,13 @@ struct watch {
     char *root;
     const char *const *endings;
     int quiet_ms, handles;
-    void (*changed)(void *arg, const char *name, uint64_t at_ms);
+    void (*changed)(void *arg, const char *what, uint64_t at_ms);
     void *arg;
     struct folder *folders[FOLDERS_MAX];
-    int count;
+    int count; /* 0: the root is not there */
     bool told_full;
-    char name[NAME_BYTES]; /* of the first file saved since the last time it was told */
+    char path[PATH_BYTES]; /* the first that something happened to since the last time it was told; "": nothing did */
+    bool came_back;        /* it is the root */
     uint64_t first_ms;
 };
 
@@ -72,23 +76,39 @@ static bool is_source(const struct watch *w, const char *name)
     return false;
 }
 
-static void notice(struct watch *w, const char *name)
+/* The last part of a path, as libuv names a watched folder itself. */
+static const char *name_of(const char *path)
 {
-    if (!w->name[0]) {
-        snprintf(w->name, sizeof(w->name), "%s", name);
-        w->first_ms = uv_now(w->loop);
-    }
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
 }
 
+static void notice(struct watch *w, const char *dir, const char *name)
+{
+    if (w->path[0])
+        return;
+    snprintf(w->path, sizeof(w->path), "%s%s%s", dir, name ? "/" : "", name ? name : "");
+    w->first_ms = uv_now(w->loop);
+}
+
+/* What became of it is seen when all is quiet: editors delete files only to write them again. */
 static void tell(uv_timer_t *timer)
 {
     struct watch *w = timer->data;
-    char name[NAME_BYTES];
+    char what[TEXT_BYTES];
+    struct stat st;
     scan(w);
-    snprintf(name, sizeof(name), "%s", w->name);
-    w->name[0] = '\0';
-    if (name[0])
-        w->changed(w->arg, name, w->first_ms);
+    if (w->count == 0)
+        uv_timer_start(&w->timer, tell, MISSING_MS, 0);
+    if (!w->path[0])
+        return;
+    snprintf(what, sizeof(what), "%.255s %s", name_of(w->path),
+             stat(w->path, &st) != 0 ? "was deleted"
+             : w->came_back          ? "came back"
+                                     : "was saved");
+    w->path[0] = '\0';
+    w->came_back = false;
+    w->changed(w->arg, what, w->first_ms);
 }
 
 static void on_event(uv_fs_event_t *event, const char *name, int events, int status)
@@ -97,19 +117,25 @@ static void on_event(uv_fs_event_t *event, const char *name, int events, int sta
     struct watch *w = f->watch;
     (void)events;
     if (status == 0 && name && is_source(w, name))
-        notice(w, name);
-    else if (status == 0 && name && strchr(name, '.'))
+        notice(w, f->path, name);
+    else if (status == 0 && name && strchr(name, '.') && strcmp(name, name_of(f->path)) != 0)
         return; /* what is none of ours, such as objects and backups; a name without a dot may be a folder */
     uv_timer_start(&w->timer, tell, (uint64_t)w->quiet_ms, 0);
 }
 
 /* -- which folders -- */
 
-static struct folder *find(const struct watch *w, const char *path, ino_t inode)
+/* What was watched before the scan. */
+struct before {
+    struct folder *folders[FOLDERS_MAX];
+    int count;
+};
+
+static struct folder *find(struct folder *const *folders, int count, const char *path)
 {
-    for (int i = 0; i < w->count; i++)
-        if (w->folders[i]->inode == inode && strcmp(w->folders[i]->path, path) == 0)
-            return w->folders[i];
+    for (int i = 0; i < count; i++)
+        if (strcmp(folders[i]->path, path) == 0)
+            return folders[i];
     return NULL;
 }
 
@@ -119,46 +145,48 @@ static void notice_all(struct watch *w, const char *path)
     DIR *d = opendir(path);
     for (struct dirent *e; d && (e = readdir(d));)
         if (is_source(w, e->d_name))
-            notice(w, e->d_name);
+            notice(w, path, e->d_name);
     if (d)
         closedir(d);
 }
 
-static void add(struct watch *w, const char *path, ino_t inode)
+static void add(struct watch *w, const struct before *before, const char *path, ino_t inode)
 {
-    struct folder *f = find(w, path, inode);
-    if (!f && w->count == FOLDERS_MAX && !w->told_full) {
+    if (w->count == FOLDERS_MAX) {
+        if (!w->told_full)
+            log_warn("dev", "only %d folders are watched; those of %s and further ones are not", FOLDERS_MAX, path);
         w->told_full = true;
-        log_warn("dev", "only %d folders are watched; those of %s and further ones are not", FOLDERS_MAX, path);
+        return;
     }
-    if (!f && w->count < FOLDERS_MAX) {
-        f = mem_zalloc(sizeof(*f));
-        f->watch = w;
-        f->path = mem_dup(path);
-        f->inode = inode;
-        uv_fs_event_init(w->loop, &f->event);
-        f->event.data = f;
-        uv_unref((uv_handle_t *)&f->event);
-        w->handles++;
-        w->folders[w->count++] = f;
-        if (uv_fs_event_start(&f->event, on_event, path, 0) != 0)
-            log_warn("dev", "%s cannot be watched", path);
+    struct folder *f = mem_zalloc(sizeof(*f));
+    *f = (struct folder){.watch = w, .path = mem_dup(path), .inode = inode};
+    uv_fs_event_init(w->loop, &f->event);
+    f->event.data = f;
+    uv_unref((uv_handle_t *)&f->event);
+    w->handles++;
+    int rv = uv_fs_event_start(&f->event, on_event, path, 0);
+    if (rv != 0) {
+        if (rv != UV_ENOENT)
+            log_warn("dev", "%s cannot be watched: %s", path, uv_strerror(rv));
+        uv_close((uv_handle_t *)&f->event, folder_closed);
+        return;
+    }
+    w->folders[w->count++] = f;
+    const struct folder *known = find(before->folders, before->count, path);
+    if (!known || known->inode != inode)
         notice_all(w, path);
-    }
-    if (f)
-        f->seen = true;
 }
 
-static void descend(struct watch *w, const char *path, ino_t inode, int depth)
+static void descend(struct watch *w, const struct before *before, const char *path, ino_t inode, int depth)
 {
     struct stat st;
-    add(w, path, inode);
+    add(w, before, path, inode);
     DIR *d = depth < DEPTH_MAX ? opendir(path) : NULL;
     for (struct dirent *e; d && (e = readdir(d));) {
         char below[PATH_BYTES];
         if (e->d_name[0] != '.' && snprintf(below, sizeof(below), "%s/%s", path, e->d_name) < PATH_BYTES &&
             stat(below, &st) == 0 && S_ISDIR(st.st_mode))
-            descend(w, below, st.st_ino, depth + 1);
+            descend(w, before, below, st.st_ino, depth + 1);
     }
     if (d)
         closedir(d);
@@ -166,23 +194,27 @@ static void descend(struct watch *w, const char *path, ino_t inode, int depth)
 
 static void scan(struct watch *w)
 {
+    struct before before = {.count = w->count};
     struct stat st;
-    for (int i = 0; i < w->count; i++)
-        w->folders[i]->seen = false;
-    if (stat(w->root, &st) == 0)
-        descend(w, w->root, st.st_ino, 0);
-    for (int i = w->count - 1; i >= 0; i--) {
-        struct folder *f = w->folders[i];
-        if (f->seen)
-            continue;
-        notice(w, "a folder that is gone");
-        w->folders[i] = w->folders[--w->count];
+    memcpy(before.folders, w->folders, sizeof(before.folders));
+    w->count = 0;
+    if (stat(w->root, &st) == 0 && S_ISDIR(st.st_mode)) {
+        if (before.count == 0) {
+            notice(w, w->root, NULL);
+            w->came_back = true;
+        }
+        descend(w, &before, w->root, st.st_ino, 0);
+    }
+    for (int i = 0; i < before.count; i++) {
+        struct folder *f = before.folders[i];
+        if (!find(w->folders, w->count, f->path))
+            notice(w, f->path, NULL);
         uv_close((uv_handle_t *)&f->event, folder_closed);
     }
 }
 
 int watch_open(uv_loop_t *loop, const char *dir, const char *const *endings, int quiet_ms,
-               void (*changed)(void *arg, const char *name, uint64_t at_ms), void *arg, struct watch **out,
+               void (*changed)(void *arg, const char *what, uint64_t at_ms), void *arg, struct watch **out,
                struct err *err)
 {
     struct stat st;
@@ -196,7 +228,12 @@ int watch_open(uv_loop_t *loop, const char *dir, const char *const *endings, int
     uv_unref((uv_handle_t *)&w->timer);
     w->root = mem_dup(dir);
     scan(w);
-    w->name[0] = '\0'; /* what is there now is no news */
+    if (w->count == 0) {
+        watch_close(w);
+        return err_set(err, ERR_IO, "%s cannot be watched", dir);
+    }
+    w->path[0] = '\0'; /* what is there now is no news */
+    w->came_back = false;
     *out = w;
     return 0;
 }

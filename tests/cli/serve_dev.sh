@@ -57,7 +57,7 @@ answers "Well. Hello, Zhao" hello.greet Zhao
 
 mark
 cp "$dir/kept.lua" "$hello/init.lua" # in place, as others do it
-told 'init.lua was saved, and is what runs'
+told 'init.lua was saved; nothing has changed in what runs'
 edit "$hello/init.lua" 's/"hello.greet"\]/"hello.welcome"]/'
 told 'hello 1.0.0, +hello.welcome -hello.greet; runs'
 answers "Hello, Qian" hello.welcome Qian
@@ -99,6 +99,36 @@ if tail -n +"$mark" "$dir/log" | grep 'third.*error.* hello.*missing'; then
   echo "what is written beside it is not found"
   failed=1
 fi
+
+mark
+edit "$dir/plugins/third/manifest.lua" 's/"nobody"/"chello"/'
+told 'manifest.lua was saved; nothing has changed'
+
+# A folder that is replaced by another, as git does it, is watched like the one before.
+for round in 1 2 3; do
+  cp -r "$hello" "$dir/kept"
+  mark
+  rm -r "$hello"
+  cp -r "$dir/kept" "$hello"
+  told '; nothing has changed in what runs'
+  mark
+  edit "$hello/init.lua" "s/ -- round.*//; 1s/\$/ -- round $round/"
+  told 'hello 1.0.0; runs [0-9]* ms after init.lua was saved'
+  rm -r "$dir/kept"
+done
+# So is the folder that holds them, when it is back.
+mark
+mv "$dir/plugins" "$dir/away"
+told 'plugins: No such file or directory; the code before goes on'
+answers "Hello, Zhou" hello.welcome Zhou
+mv "$dir/away" "$dir/plugins"
+told 'plugins came back; nothing has changed in what runs'
+mark
+edit "$hello/init.lua" '1s/ -- round.*//'
+told 'hello 1.0.0; runs [0-9]* ms after init.lua was saved'
+mark
+rm "$chello"
+told 'chello.c was deleted'
 
 kill -TERM "$server"
 status=0
