@@ -9,6 +9,9 @@
 int args_parse(const char *specs, struct arg **out, int *count, struct err *err);
 void args_free(struct arg *args);
 int shape_parse(const char *text, struct shape **out, struct err *err);
+enum { SHAPE_KEYS_BYTES = 160 };
+/* The keys of a map's shape for a message, "id, name", cut to fit. Returns `out`. */
+const char *shape_keys(const struct shape *map, char *out, size_t size);
 void shape_free(struct shape *shape);
 
 /* One bound request. Texts point into the words given or into `scratch`. Zero-initialise; bound_close frees. */

@@ -1,6 +1,8 @@
 #include "plugin/native.h"
 
 #include "base/clock.h"
+#include "base/utf8.h"
+#include "plugin/args.h"
 #include "script/copy.h"
 #include "wire/json.h"
 #include "wire/reader.h"
@@ -48,6 +50,7 @@ static int fits(struct walk *w, const struct shape *shape, int depth);
 static int map_fits(struct walk *w, const struct shape *shape, int64_t pairs, int depth)
 {
     struct node key;
+    char keys[SHAPE_KEYS_BYTES];
     int64_t known = 0;
     for (int64_t i = 0; i < pairs; i++) {
         const struct shape *field = NULL;
@@ -60,9 +63,9 @@ static int map_fits(struct walk *w, const struct shape *shape, int64_t pairs, in
                 field = candidate;
         }
         if (!field)
-            return err_set(w->err, ERR_INTERNAL, "returns: %.*s is not in the declared shape%s%s",
-                           (int)(key.s.len > 60 ? 60 : key.s.len), key.s.data, shape->name ? " of " : "",
-                           shape->name ? shape->name : "");
+            return err_set(w->err, ERR_INTERNAL, "returns: %.*s is not in the declared shape%s%s, which has %s",
+                           (int)utf8_cut(key.s, 60), key.s.data, shape->name ? " of " : "",
+                           shape->name ? shape->name : "", shape_keys(shape, keys, sizeof(keys)));
         known++;
         int rv = fits(w, field, depth + 1);
         if (rv != 0)

@@ -143,6 +143,14 @@ void running_close(struct muster_rows *rows)
 
 /* -- running -- */
 
+/* The reply is held against what was declared. */
+static int fit(const struct command *c, const struct buf *out, size_t before, struct err *err)
+{
+    struct err wrong = {0};
+    int rv = shape_fits(c->returns, (struct slice){out->data + before, out->len - before}, &wrong);
+    return rv ? err_set(err, rv, "plugin %s, command %s: %s", c->plugin, c->name, wrong.text) : 0;
+}
+
 /* How the command ended: by what was noted first, by what it returned, or by its reply. */
 static int conclude(struct muster_call *m, int returned, struct err *err)
 {
@@ -197,7 +205,7 @@ int native_call(struct call *call, const struct value *args, struct reply *reply
     int rv = conclude(&m, own->run(&native_host, &m, values), err);
     end(&m);
     if (rv == 0 && reply->code == 0 && reply->depth == 0 && reply->out->len > before) /* else it is refused anyway */
-        rv = shape_fits(c->returns, (struct slice){reply->out->data + before, reply->out->len - before}, err);
+        rv = fit(c, reply->out, before, err);
     return rv;
 }
 
@@ -227,7 +235,7 @@ int native_call_pure(const struct command *command, struct call *outer, const st
                             max_bytes / 1024)
                  : err_set(err, ERR_INTERNAL, "command %s: its reply is not one whole value", command->name);
     if (rv == 0)
-        rv = shape_fits(command->returns, (struct slice){out->data + before, out->len - before}, err);
+        rv = fit(command, out, before, err);
     if (rv != 0)
         buf_truncate(out, before);
     return rv;

@@ -1,6 +1,9 @@
 #include "plugin/running.h"
 
 #include "base/utf8.h"
+#include "script/fault.h"
+
+#include <stdio.h>
 
 /* The database for C plugins: the same statements, guard and limits as call.db of Lua. */
 
@@ -54,6 +57,15 @@ static struct value *bind(struct muster_call *m, const char *sql, const struct m
     return m->values;
 }
 
+/* What the store refused: a wrong statement is the plugin's fault, as in Lua. */
+static int refused(struct muster_call *m, int rv, struct err *err)
+{
+    char place[200];
+    err->code = rv;
+    snprintf(place, sizeof(place), "command %s: ", m->call->command);
+    return running_refused(m, fault_of_sql(err, m->call->plugin, place), err);
+}
+
 int host_run(struct muster_call *m, const char *sql, const struct muster_value *args, int nargs, int64_t *changes)
 {
     struct err err = {0};
@@ -65,7 +77,7 @@ int host_run(struct muster_call *m, const char *sql, const struct muster_value *
         return MUSTER_FAILED;
     int rv = store_exec(m->call->store, m->call->plugin, slice_of(sql), values, nargs, &count, &err);
     if (rv != 0)
-        return running_refused(m, rv, &err);
+        return refused(m, rv, &err);
     if (changes)
         *changes = count;
     return MUSTER_OK;
@@ -96,7 +108,7 @@ int host_query(struct muster_call *m, const char *sql, const struct muster_value
     int rv = store_query(m->call->store, m->call->plugin, slice_of(sql), values, nargs, &rows->cursor, &err);
     if (rv != 0) {
         rows->cursor = NULL;
-        return running_refused(m, rv, &err);
+        return refused(m, rv, &err);
     }
     rows->columns = cursor_columns(rows->cursor);
     rows->on_row = false;
@@ -114,7 +126,7 @@ int host_step(struct muster_call *m, struct muster_rows *rows)
     running_drop(&rows->texts, true);
     int rv = cursor_step(rows->cursor, &err);
     rows->on_row = rv == 1;
-    return rv < 0 ? running_refused(m, rv, &err) : rv;
+    return rv < 0 ? refused(m, rv, &err) : rv;
 }
 
 int host_columns(struct muster_call *m, struct muster_rows *rows)

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/utf8.h"
+#include "plugin/args.h"
 #include "script/copy.h"
 #include "script/sandbox.h"
 #include "wire/json.h"
@@ -94,14 +95,15 @@ static void write_array(lua_State *L, int index, const struct shape *shape, stru
 /* More keys than the shape knows: name one that it does not. */
 static void refuse_key(lua_State *L, int index, const struct shape *shape)
 {
+    char keys[SHAPE_KEYS_BYTES];
     for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
         const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "a key that is no text";
         bool known = false;
         for (int i = 0; i < shape->count; i++)
             known = known || strcmp(key, shape->items[i].name) == 0;
         if (!known)
-            luaL_error(L, "returns: %s is not in the declared shape%s%s", key, shape->name ? " of " : "",
-                       shape->name ? shape->name : "");
+            luaL_error(L, "returns: %s is not in the declared shape%s%s, which has %s", key, shape->name ? " of " : "",
+                       shape->name ? shape->name : "", shape_keys(shape, keys, sizeof(keys)));
     }
 }
 

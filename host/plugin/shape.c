@@ -1,5 +1,6 @@
 #include "plugin/args.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -170,4 +171,19 @@ int shape_parse(const char *text, struct shape **out, struct err *err)
 void shape_free(struct shape *shape)
 {
     free(shape);
+}
+
+const char *shape_keys(const struct shape *map, char *out, size_t size)
+{
+    size_t len = 0;
+    out[0] = '\0';
+    for (int i = 0; i < map->count; i++) {
+        int n = snprintf(out + len, size - len, "%s%s", i ? ", " : "", map->items[i].name);
+        if (n < 0 || (size_t)n >= size - len) {
+            snprintf(out + len, size - len, ", …");
+            break;
+        }
+        len += (size_t)n;
+    }
+    return out;
 }

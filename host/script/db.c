@@ -1,6 +1,7 @@
 #include "base/utf8.h"
 #include "script/binding.h"
 #include "script/copy.h"
+#include "script/fault.h"
 
 #include <string.h>
 
@@ -53,17 +54,13 @@ static int take_params(lua_State *L, struct slice *sql, struct value *params)
     return n;
 }
 
-/* Doom the command and raise. A wrong statement is the plugin's fault, not its client's. [-0, +0, e] */
+/* Doom the command and raise. [-0, +0, e] */
 static int refuse(lua_State *L, struct err *err)
 {
     struct sandbox *sb = sandbox_of(L);
-    if (err->code == ERR_ARG || err->code == ERR_POLICY) {
-        struct err wrong = *err;
-        luaL_where(L, 1);
-        err_rule(err, ERR_INTERNAL, wrong.rule, NULL, "plugin %s, %sSQL: %s", sb->options.plugin, lua_tostring(L, -1),
-                 wrong.text);
-        lua_pop(L, 1);
-    }
+    luaL_where(L, 1);
+    fault_of_sql(err, sb->options.plugin, lua_tostring(L, -1));
+    lua_pop(L, 1);
     if (sb->doom && sb->doom->code == 0)
         *sb->doom = *err;
     return binding_refuse(L, err);

@@ -79,6 +79,14 @@ void fault_open(lua_State *L)
     sandbox_of(L)->ref_refusal = luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
+int fault_of_sql(struct err *err, const char *plugin, const char *place)
+{
+    struct err wrong = *err;
+    if (err->code == ERR_ARG || err->code == ERR_POLICY)
+        err_rule(err, ERR_INTERNAL, wrong.rule, NULL, "plugin %s, %sSQL: %s", plugin, place, wrong.text);
+    return err->code;
+}
+
 int fault_trace(lua_State *L)
 {
     struct sandbox *sb = sandbox_of(L);
@@ -113,6 +121,13 @@ static int take_kill(struct sandbox *sb, const struct frame *frame, struct err *
         frame->plugin, command, sb->stopped_command ? sb->stopped_limit_ms : frame->limit_ms);
 }
 
+/* Does it begin with "init.lua:12:" or the like? What the host raises for a command, about its reply, does not. */
+static bool has_place(const char *text)
+{
+    size_t word = strcspn(text, " ");
+    return memmem(text, word, ".lua:", 5) || strncmp(text, "console:", 8) == 0;
+}
+
 static int take_text(lua_State *L, const struct frame *frame, struct err *err)
 {
     size_t len = 0;
@@ -127,7 +142,9 @@ static int take_text(lua_State *L, const struct frame *frame, struct err *err)
     struct slice s = {text, len};
     if (!utf8_valid(s))
         s = SLICE("raised a text that is not UTF-8");
-    return err_set(err, ERR_INTERNAL, "plugin %s, %.*s", frame->plugin, (int)utf8_cut(s, TEXT_BYTES), s.data);
+    const bool placed = has_place(text);
+    return err_set(err, ERR_INTERNAL, "plugin %s, %s%s%s%.*s", frame->plugin, placed ? "" : "command ",
+                   placed ? "" : frame->command, placed ? "" : ": ", (int)utf8_cut(s, TEXT_BYTES), s.data);
 }
 
 int fault_take(struct sandbox *sb, lua_State *L, int status, const struct frame *frame, struct err *err)

@@ -103,6 +103,7 @@ const struct text words_plugins[] = {
     {"plugin %s %s requires %s", "插件 %s %s 的依赖不满足：%s"},
     {"plugin %s, manifest.lua: %s", "插件 %s 的清单有误：%s"},
     {"plugin %s: there is no init.lua", "插件 %s 没有 init.lua"},
+    {"plugin %s, command %s: %s", "插件 %s 的命令 %s：%s"},
     {"plugin %s, %s", "插件 %s，%s"},
     {"plugin %s: %s", "插件 %s：%s"},
     /* how they do */

@@ -164,7 +164,16 @@ static int bug(const struct muster_host *host, struct muster_call *call, const s
     return host->next(call, "cee", &number) == MUSTER_OK ? MUSTER_FAILED : MUSTER_OK;
 }
 
+static int sql(const struct muster_host *host, struct muster_call *call, const struct muster_value *args)
+{
+    struct muster_rows *rows;
+    (void)args;
+    host->query(call, "SELECT absent", NULL, 0, &rows);
+    return MUSTER_OK;
+}
+
 static const struct muster_command commands[] = {
+    {.name = "cee.sql", .mode = MUSTER_READ, .args = "", .returns = "int", .summary_en = "A wrong statement.", .run = sql},
     {.name = "cee.twice",
      .mode = MUSTER_READ, .flags = MUSTER_PURE, .args = "n:int", .returns = "int", .summary_en = "Twice.", .run = twice},
     {.name = "cee.bug", .mode = MUSTER_WRITE, .args = "", .returns = "int", .summary_en = "A bug.", .run = bug},
@@ -188,6 +197,9 @@ return { commands = { ["$name.bug"] = { mode = "write", args = { "n:int" }, retu
 LUA
 done
 house_start
+fails call cee.sql
+said 'INTERNAL sql.error: .*cee.sql.*SQL.*no such column: absent'
+replay 1 "$(of cee.sql)"
 for command in cee.bug 'near.bug 42' 'far.bug 42'; do
   fails call $command
   said INTERNAL

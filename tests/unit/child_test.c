@@ -265,7 +265,7 @@ static void the_c_interface_is_the_same(void **state)
            "{\"id\":\"2\",\"figure\":\"{\\\"name\\\":\\\"every.rows\\\",\\\"value\\\":2,\\\"unit\\\":\\\"rows\\\","
            "\\\"complete\\\":true,\\\"numerator\\\":null,\\\"denominator\\\":null,\\\"basis\\\":null,"
            "\\\"as_of\\\":1581300000000}\",\"number\":1,\"word\":\"默认\"}");
-    begins(ask("every.misuse", "sql"), "POLICY sql.");
+    begins(ask("every.misuse", "sql"), "INTERNAL sql.table: plugin every, command every.misuse: SQL: ");
     /* A pure command of a plugin far away looks the same in Lua. */
     assert_true(registry_command(world.registry, SLICE("every.twice"))->pure);
     char *direct = mem_dup(ask("every.twice", "ab"));

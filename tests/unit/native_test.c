@@ -126,14 +126,16 @@ static void the_first_failure_sticks(void **state)
     static const struct {
         const char *how, *expect;
     } rows[] = {
-        {"sql", "POLICY sql."},
+        {"sql", "INTERNAL sql.table: plugin every, command every.misuse: SQL: "},
+        {"column", "INTERNAL sql.error: plugin every, command every.misuse: SQL: no such column: absent"},
+        {"parameters", "INTERNAL sql.args: plugin every, command every.misuse: SQL: "},
         {"type", "INTERNAL : plugin every, command every.misuse: a parameter of a statement has no type of muster.h"},
         {"row", "INTERNAL : plugin every, command every.misuse: column: there is no such column, or no row"},
         {"finished", "step: these rows are finished"},
         {"utf8", "reply_text: the text is not UTF-8"},
         {"open", "its reply is not one whole value"},
         {"two", "its reply is not one whole value"},
-        {"shape", "INTERNAL : returns: the value should be a text, is an integer"},
+        {"shape", "INTERNAL : plugin every, command every.misuse: returns: the value should be a text, is an integer"},
         {"items", "it refused with a text that does not take its items"},
         {"json", "the arguments of invoke and figure are a JSON object"},
         {"queries", "query: at most 16 results are read at a time"},

@@ -86,14 +86,16 @@ static void wrong_replies_are_faults_of_the_plugin(void **state)
                     COMMAND("func", "read", "", "[any]", "return { print }")
                         COMMAND("utf8", "read", "", "text", "return '\\xff'"));
     world.limits.reply_bytes = 0;
-    assert_string_equal(ask("demo.extra", NULL, NULL),
-                        "INTERNAL : plugin demo, returns: oops is not in the declared shape");
+    assert_string_equal(
+        ask("demo.extra", NULL, NULL),
+        "INTERNAL : plugin demo, command demo.extra: returns: oops is not in the declared shape, which has a");
     assert_string_equal(ask("demo.type", NULL, NULL),
-                        "INTERNAL : plugin demo, returns: a should be an integer, is string");
-    assert_string_equal(ask("demo.fraction", NULL, NULL),
-                        "INTERNAL : plugin demo, returns: the value should be a whole number of fen, is a fraction");
+                        "INTERNAL : plugin demo, command demo.type: returns: a should be an integer, is string");
+    assert_string_equal(
+        ask("demo.fraction", NULL, NULL),
+        "INTERNAL : plugin demo, command demo.fraction: returns: the value should be a whole number of fen, is a fraction");
     assert_string_equal(ask("demo.nil", NULL, NULL),
-                        "INTERNAL : plugin demo, returns: the value should be nil, is number");
+                        "INTERNAL : plugin demo, command demo.nil: returns: the value should be nil, is number");
     assert_non_null(strstr(ask("demo.cycle", NULL, NULL), "nested deeper than"));
     assert_string_equal(ask("demo.meta", NULL, NULL), "[]");
     assert_non_null(strstr(ask("demo.func", NULL, NULL), "a function can't be written"));

@@ -233,6 +233,10 @@ static int misuse(HOST)
     struct muster_value v;
     if (strcmp(how, "sql") == 0) {
         host->run(call, "DELETE FROM muster_user", NULL, 0, NULL);
+    } else if (strcmp(how, "column") == 0) {
+        host->query(call, "SELECT absent", NULL, 0, &rows);
+    } else if (strcmp(how, "parameters") == 0) {
+        host->query(call, "SELECT ?", NULL, 0, &rows);
     } else if (strcmp(how, "type") == 0) {
         v = (struct muster_value){.type = 77};
         host->run(call, "SELECT ?", &v, 1, NULL);
