@@ -1,5 +1,6 @@
 #include "plugin/catalog.h"
 
+#include "base/utf8.h"
 #include "tls/random.h"
 
 #include <dirent.h>
@@ -51,6 +52,46 @@ static bool ends_with(const char *name, const char *end)
     return n > m && strcmp(name + n - m, end) == 0;
 }
 
+/* In the words in which the file's other mistakes are told. */
+static int refuse_text(const char *plugin, const char *file, int line, const char *why, struct err *err)
+{
+    const char *name = strrchr(file, '/');
+    if (ends_with(file, ".sql"))
+        return err_rule(err, ERR_ARG, "file.text", NULL, "migration %.*s of %s, line %d: %s", (int)strlen(name + 1) - 4,
+                        name + 1, plugin, line, why);
+    return err_rule(err, ERR_ARG, "file.text", NULL, "plugin %s, %s:%d: %s", plugin, file, line, why);
+}
+
+/* All of it is shown to people or sent to clients, whose protocol is UTF-8. */
+static int check_text(const char *plugin, const char *file, struct slice text, struct err *err)
+{
+    static const char bom[] = "\xEF\xBB\xBF";
+    if (text.len >= 3 && memcmp(text.data, bom, 3) == 0)
+        return refuse_text(plugin, file, 1, "the file begins with a byte order mark; save it as UTF-8 without BOM",
+                           err);
+    if (utf8_valid(text))
+        return 0;
+    int line = 1;
+    for (const char *p = text.data, *end = p + text.len, *stop; p < end; p = stop + 1, line++) {
+        stop = memchr(p, '\n', (size_t)(end - p));
+        if (!stop || !utf8_valid((struct slice){p, (size_t)(stop - p)}))
+            break;
+    }
+    return refuse_text(plugin, file, line, "the line is not UTF-8 text; save the file as UTF-8, not as GBK or the like",
+                       err);
+}
+
+/* Read a text: `file` in the folder of the plugin, which is at `dir`. */
+static int read_text(struct arena *a, const char *dir, const char *plugin, const char *file, struct slice *out,
+                     struct err *err)
+{
+    char path[PATH_BYTES];
+    int rv = join(path, dir, file, err);
+    if (rv == 0)
+        rv = read_file(a, path, out, err);
+    return rv ? rv : check_text(plugin, file, *out, err);
+}
+
 /* Names in `dir` that end in `end` ("" for all but hidden ones), sorted. A folder that is not there is empty if
  * `may_miss`. */
 static int list_names(struct arena *a, const char *dir, const char *end, bool may_miss, struct vec *names,
@@ -85,7 +126,8 @@ static bool name_is_module(struct slice name)
     return name.len > 0;
 }
 
-static int read_modules(struct arena *a, const char *dir, struct package *p, struct slice *manifest, struct err *err)
+static int read_modules(struct arena *a, const char *dir, const char *plugin, struct package *p, struct slice *manifest,
+                        struct err *err)
 {
     struct vec names = {0};
     int rv = list_names(a, dir, ".lua", false, &names, err);
@@ -98,7 +140,7 @@ static int read_modules(struct arena *a, const char *dir, struct package *p, str
         if (rv == 0 && !name_is_module(name))
             rv = err_set(err, ERR_ARG, "%s: a module's file name is [a-z0-9_]+.lua", path);
         if (rv == 0)
-            rv = read_file(a, path, &text, err);
+            rv = read_text(a, dir, plugin, file, &text, err);
         if (rv != 0)
             break;
         if (manifest && strcmp(file, "manifest.lua") == 0)
@@ -120,14 +162,13 @@ static int migration_number(const char *file)
 }
 
 /* "NNN_words.down.sql" beside "NNN_words.sql": it may be missing, but has none of its own. */
-static int read_down(struct arena *a, const char *dir, const char *file, struct migration *m, struct err *err)
+static int read_down(struct arena *a, const char *plugin_dir, const char *plugin, struct migration *m, struct err *err)
 {
-    char path[PATH_BYTES];
+    char file[PATH_BYTES], path[PATH_BYTES];
     struct stat st;
-    int len = snprintf(path, sizeof(path), "%s/%s.down.sql", dir, m->name);
-    if (len < 0 || len >= PATH_BYTES)
-        return err_set(err, ERR_ARG, "%s/%s: path too long", dir, file);
-    return stat(path, &st) == 0 ? read_file(a, path, &m->down, err) : 0;
+    snprintf(file, sizeof(file), "migrations/%s" DOWN, m->name);
+    int rv = join(path, plugin_dir, file, err);
+    return rv == 0 && stat(path, &st) == 0 ? read_text(a, plugin_dir, plugin, file, &m->down, err) : rv;
 }
 
 /* Take the names of down files out of the list; each must belong to a migration that is there. */
@@ -154,9 +195,10 @@ static int drop_downs(const char *dir, struct vec *names, struct err *err)
     return 0;
 }
 
-static int read_migrations(struct arena *a, const char *plugin_dir, struct package *p, struct err *err)
+static int read_migrations(struct arena *a, const char *plugin_dir, const char *plugin, struct package *p,
+                           struct err *err)
 {
-    char dir[PATH_BYTES], path[PATH_BYTES];
+    char dir[PATH_BYTES], path[PATH_BYTES], below[PATH_BYTES];
     struct vec names = {0};
     int rv = join(dir, plugin_dir, "migrations", err);
     if (rv == 0)
@@ -175,24 +217,27 @@ static int read_migrations(struct arena *a, const char *plugin_dir, struct packa
                          "%s: migrations are NNN_words.sql, numbered from 001 without holes; %03d is missing", path,
                          i + 1);
         if (rv == 0)
-            rv = read_file(a, path, &m->sql, err);
+            rv = join(below, "migrations", file, err);
         if (rv == 0)
-            rv = read_down(a, dir, file, m, err);
+            rv = read_text(a, plugin_dir, plugin, below, &m->sql, err);
+        if (rv == 0)
+            rv = read_down(a, plugin_dir, plugin, m, err);
     }
     p->nmigrations = names.count;
     free(names.items);
     return rv;
 }
 
-static int read_locale(struct arena *a, const char *plugin_dir, struct package *p, struct err *err)
+static int read_locale(struct arena *a, const char *plugin_dir, const char *plugin, struct package *p, struct err *err)
 {
+    static const char file[] = "locale/zh-CN.lua";
     char path[PATH_BYTES];
-    int rv = join(path, plugin_dir, "locale/zh-CN.lua", err);
+    int rv = join(path, plugin_dir, file, err);
     struct stat st;
     p->locale = (struct source){"locale/zh-CN", {"", 0}};
     if (rv != 0 || stat(path, &st) != 0)
         return rv;
-    return read_file(a, path, &p->locale.text, err);
+    return read_text(a, plugin_dir, plugin, file, &p->locale.text, err);
 }
 
 /* The whole shared object, for its hash. Caller frees `*out`. */
@@ -283,25 +328,26 @@ static int hash_files(struct package *p, struct slice manifest, struct err *err)
 int files_read(struct arena *a, const char *plugins_dir, const char *name, struct package *p, struct slice *manifest,
                struct err *err)
 {
+    const char *plugin = p->plugin.name ? p->plugin.name : name; /* its folder may be called otherwise */
     char dir[PATH_BYTES];
     *manifest = (struct slice){"", 0};
     int rv = join(dir, plugins_dir, name, err);
     if (rv == 0)
-        rv = read_modules(a, dir, p, manifest, err);
+        rv = read_modules(a, dir, plugin, p, manifest, err);
     if (rv == 0)
-        rv = read_migrations(a, dir, p, err);
+        rv = read_migrations(a, dir, plugin, p, err);
     if (rv == 0)
-        rv = read_locale(a, dir, p, err);
+        rv = read_locale(a, dir, plugin, p, err);
     if (rv == 0)
-        rv = find_object(a, dir, p->plugin.name ? p->plugin.name : name, p, err);
+        rv = find_object(a, dir, plugin, p, err);
     return rv ? rv : hash_files(p, *manifest, err);
 }
 
 int files_library(struct arena *a, const char *dir, struct package *p, struct err *err)
 {
-    int rv = read_modules(a, dir, p, NULL, err);
+    int rv = read_modules(a, dir, "lib", p, NULL, err);
     if (rv == 0)
-        rv = read_locale(a, dir, p, err);
+        rv = read_locale(a, dir, "lib", p, err);
     return rv;
 }
 

@@ -1,6 +1,7 @@
 #include "plugin/load.h"
 
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "plugin/kit.h"
 #include "plugin/native.h"
 #include "script/binding.h"
@@ -30,11 +31,13 @@ void load_refuse(lua_State *L, const struct loading *l, const char *fmt, ...)
     fault_raise(L, &err);
 }
 
-/* The string at `index`, in the arena. [-0, +0, -] */
+/* The string at `index`, in the arena. An escape such as "\xFF" may have made it something else than text. [-0, +0, e] */
 static const char *text_at(lua_State *L, const struct loading *l, int index)
 {
     struct slice s;
     s.data = lua_tolstring(L, index, &s.len);
+    if (!utf8_valid(s))
+        load_refuse(L, l, "a text in it is not UTF-8, or has a NUL inside");
     return arena_text(&l->registry->arena, s);
 }
 

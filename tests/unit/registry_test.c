@@ -152,6 +152,7 @@ static void wrong_declarations_are_refused(void **state)
         {ONE(CMD ", returns = '{a:integer}'"), "returns \"{a:integer}\": a shape is"},
         {ONE(CMD ", returns = 5"), "returns must be a text"},
         {ONE(CMD ", summary = 5"), "summary must be"},
+        {ONE(CMD ", summary = '\\xBA\\xC3'"), "a text in it is not UTF-8"},
         {ONE(CMD ", timeout_ms = 0"), "timeout_ms must be an integer"},
         {ONE(CMD ", tiemout_ms = 5"), "there is no `tiemout_ms` here"},
         {"return { figures = { ['demo.f'] = { unit = 'fen', args = { 'scope:unit' }, summary = 'S', compute = function() end } } }",
@@ -215,6 +216,38 @@ static void wrong_manifests_are_refused(void **state)
     refuse("a plugin's name is [a-z][a-z0-9]*");
 }
 
+/* Whatever an editor wrote that is not UTF-8, or begins with a mark, is refused with file, line and what to do. */
+static void files_in_another_encoding_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *file, *line;
+    } rows[] = {
+        {"init.lua", "plugin demo, init.lua:"},
+        {"manifest.lua", "plugin demo, manifest.lua:"},
+        {"more.lua", "plugin demo, more.lua:"},
+        {"locale/zh-CN.lua", "plugin demo, locale/zh-CN.lua:"},
+        {"migrations/001_x.sql", "migration 001_x of demo, line "},
+        {"migrations/001_x.down.sql", "migration 001_x.down of demo, line "},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char path[100], expect[200];
+        world_plugin(&world, "demo", "", "return {}");
+        put_file(world.dir, "plugins/demo/more.lua", "return {}");
+        put_file(world.dir, "plugins/demo/locale/zh-CN.lua", "return {}");
+        put_file(world.dir, "plugins/demo/migrations/001_x.sql", "CREATE TABLE demo_x (id INTEGER) STRICT;");
+        put_file(world.dir, "plugins/demo/migrations/001_x.down.sql", "DROP TABLE demo_x;");
+        snprintf(path, sizeof(path), "plugins/demo/%s", rows[i].file);
+        put_file(world.dir, path, "-- \xE5\xA5\xBD\n-- \xBA\xC3\nreturn {}");
+        snprintf(expect, sizeof(expect), "%s2: the line is not UTF-8 text; save the file as UTF-8", rows[i].line);
+        refuse(expect);
+        put_file(world.dir, path, "\xEF\xBB\xBFreturn {}");
+        snprintf(expect, sizeof(expect), "%s1: the file begins with a byte order mark; save it as UTF-8 without BOM",
+                 rows[i].line);
+        refuse(expect);
+    }
+}
+
 /* Files are bounded. */
 static void big_files_are_refused(void **state)
 {
@@ -265,8 +298,13 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
     const struct CMUnitTest tests[] = {
-        TEST(declarations_are_found),        TEST(the_hash_follows_the_files), TEST(wrong_declarations_are_refused),
-        TEST(wrong_manifests_are_refused),   TEST(big_files_are_refused),      TEST(twins_are_refused),
+        TEST(declarations_are_found),
+        TEST(the_hash_follows_the_files),
+        TEST(wrong_declarations_are_refused),
+        TEST(wrong_manifests_are_refused),
+        TEST(big_files_are_refused),
+        TEST(files_in_another_encoding_are_refused),
+        TEST(twins_are_refused),
         TEST(disabled_plugins_are_left_out),
     };
     return cmocka_run_group_tests(tests, start_watchdog, stop_watchdog);
