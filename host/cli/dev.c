@@ -104,12 +104,12 @@ static int print_errors(struct slice said)
     return count;
 }
 
-static const char *advice(const struct err *refused)
+const char *dev_advice(const struct err *refused)
 {
-    if (strstr(refused->text, "has changed since it was applied"))
-        return "\n  While nobody else has it: move the file away (its .down.sql undoes it), then put it back; or begin "
-               "with a fresh data folder.";
-    return "";
+    if (strcmp(refused->rule, "migration.changed") != 0)
+        return "";
+    return "\n  While nobody else has it: restore its text, with a .down.sql beside it that undoes it; then, while `muster "
+           "serve --dev` runs, move both files away and put them back changed. Or begin with a fresh data folder.";
 }
 
 /* Does it speak of a file that cannot be loaded? Then check says the same, with the line. */
@@ -136,7 +136,7 @@ static void check_next(struct dev *d)
     if (d->at < d->live.count && start_tool(d, "check", true, on_checked) == 0)
         return;
     if (d->refused.code != 0 && (d->told == 0 || !is_of_file(&d->refused)))
-        printf("  %s%s\n", d->refused.text, advice(&d->refused));
+        printf("  %s%s\n", d->refused.text, dev_advice(&d->refused));
     finish(d);
 }
 

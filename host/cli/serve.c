@@ -420,6 +420,8 @@ int cli_serve(int argc, char **argv)
         if (rv == 0)
             rv = s->check ? check(s, &err) : run(s, &err);
         status = rv == 0 ? 0 : cli_fail("serve", &err);
+        if (rv != 0 && s->house.live && *dev_advice(&err))
+            fprintf(stderr, "%s\n", dev_advice(&err) + 1);
     }
     dev_free(s->dev);
     registry_unref(s->registry);

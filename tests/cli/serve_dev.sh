@@ -69,9 +69,30 @@ told 'migration 002_more applied; runs'
 printf 'CREATE TABLE hello_more (id INTEGER PRIMARY KEY, at INTEGER) STRICT;\n' >"$hello/migrations/002_more.sql"
 told '002_more of hello has changed since it was applied'
 told 'fresh data folder'
+told 'restore its text, with a .down.sql beside it'
+# The advice helps, whether there was a way back or not; a server that is started on the changed one gives it, too.
+kill -TERM "$server"
+wait "$server" || true
+if "$MUSTER" serve --data "$dir/data" --port 0 --dev "$dir/plugins" >"$dir/start" 2>&1 ||
+  ! grep -q 'restore its text, with a .down.sql beside it' "$dir/start"; then
+  echo "a start with a changed migration: $(cat "$dir/start")"
+  failed=1
+fi
+printf 'CREATE TABLE hello_more (id INTEGER PRIMARY KEY) STRICT;\n' >"$hello/migrations/002_more.sql"
+printf 'DROP TABLE hello_more;\n' >"$hello/migrations/002_more.down.sql"
+server_start "$dir/log" "$MUSTER" --data "$dir/data" --port 0 --dev "$dir/plugins"
+for columns in 'id INTEGER PRIMARY KEY, at INTEGER' 'id INTEGER PRIMARY KEY, at INTEGER, by TEXT'; do
+  mark
+  mv "$hello/migrations/002_more.sql" "$hello/migrations/002_more.down.sql" "$dir/"
+  told 'migration 002_more undone; runs'
+  mark
+  mv "$dir/002_more.down.sql" "$hello/migrations/"
+  printf 'CREATE TABLE hello_more (%s) STRICT;\n' "$columns" >"$hello/migrations/002_more.sql"
+  told 'migration 002_more applied; runs'
+done
 mark
-rm "$hello/migrations/002_more.sql"
-told 'runs [0-9]* ms after 002_more.sql'
+rm "$hello/migrations/002_more.sql" "$hello/migrations/002_more.down.sql"
+told 'runs [0-9]* ms after 002_more.*sql was deleted'
 
 mark
 edit "$chello" 's/greeted before/welcomed before/'
