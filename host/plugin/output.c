@@ -81,7 +81,9 @@ static void write_array(lua_State *L, int index, const struct shape *shape, stru
 {
     lua_Integer n = lua_istable(L, index) ? copy_sequence(L, index) : -1;
     if (n < 0)
-        refuse(L, index, shape, "a sequence");
+        refuse(L, index, shape,
+               lua_istable(L, index) ? "a sequence without holes (write muster.null for what is missing)"
+                                     : "a sequence");
     luaL_checkstack(L, 6, "reply");
     reply_array_open(out);
     for (lua_Integer i = 1; i <= n && out->code == 0; i++) {

@@ -265,6 +265,20 @@ static void check_depth(lua_State *L, int depth)
         luaL_error(L, "a table nested deeper than %d, or containing itself, can't be written", COPY_DEPTH_MAX - 2);
 }
 
+/* The keys of a map. A number among them is a list with holes, or a list and a map in one: as a map it would reach its
+ * readers as something else than what was meant. [-0, +1, e] */
+static const struct copy_key *map_keys(lua_State *L, int index, size_t *count)
+{
+    const struct copy_key *keys = copy_keys(L, index, count);
+    for (size_t i = 0; i < *count; i++)
+        if (keys[i].is_number)
+            luaL_error(L,
+                       "a table with the key [%d] can't be written: a list has no holes and no other keys (write "
+                       "muster.null for what is missing), and the keys of a map are texts (tostring)",
+                       (int)keys[i].number);
+    return keys;
+}
+
 static void write_any(lua_State *L, int index, struct reply *out, int depth);
 
 static void write_table(lua_State *L, int index, struct reply *out, int depth)
@@ -281,7 +295,7 @@ static void write_table(lua_State *L, int index, struct reply *out, int depth)
         }
     } else {
         size_t n;
-        const struct copy_key *keys = copy_keys(L, index, &n);
+        const struct copy_key *keys = map_keys(L, index, &n);
         reply_map_open(out);
         for (size_t i = 0; i < n && out->code == 0; i++) {
             sandbox_poll(L);
@@ -360,7 +374,7 @@ static void put_table(lua_State *L, int index, struct buf *out, int depth)
         return;
     }
     size_t n;
-    const struct copy_key *keys = copy_keys(L, index, &n);
+    const struct copy_key *keys = map_keys(L, index, &n);
     buf_byte(out, '{');
     for (size_t i = 0; i < n; i++) {
         sandbox_poll(L);

@@ -45,15 +45,15 @@ static void values_come_and_go_by_type(void **state)
 {
     (void)state;
     start(COMMAND("echo", "read", "'a:int', 'b:text?', 'c:json?'", "{i:int, t:text, j:json, none:int}",
-                  "return { t = b, j = c, i = a }") COMMAND("flag", "read", "'a:bool', 'b:date?', 'c:instant=0'",
-                                                            "[any]", "return { a, b, c }")
-              COMMAND("list", "read", "'a:int[]'", "{sum:fen, items:[int]}",
-                      "local s = 0 for _, v in ipairs(a) do s = s + v end return { sum = s, items = a }")
-                  COMMAND("any", "read", "", "any", "return { z = 1, a = { 1, 2.5, muster.null, 'x' }, [3] = true }")
-                      COMMAND("bools", "read", "", "[bool]", "return { 0, 1, true, false }")
-                          COMMAND("none", "read", "", "nil", "")
-                              COMMAND("kinds", "read", "'a:json'", "any",
-                                      "return { math.type(a.i), math.type(a.f), a.n == muster.null, type(a.l) }"));
+                  "return { t = b, j = c, i = a }")
+              COMMAND("flag", "read", "'a:bool', 'b:date?', 'c:instant=0'", "[any]", "return { a, b, c }")
+                  COMMAND("list", "read", "'a:int[]'", "{sum:fen, items:[int]}",
+                          "local s = 0 for _, v in ipairs(a) do s = s + v end return { sum = s, items = a }")
+                      COMMAND("any", "read", "", "any", "return { z = 1, a = { 1, 2.5, muster.null, 'x' }, b = true }")
+                          COMMAND("bools", "read", "", "[bool]", "return { 0, 1, true, false }")
+                              COMMAND("none", "read", "", "nil", "")
+                                  COMMAND("kinds", "read", "'a:json'", "any",
+                                          "return { math.type(a.i), math.type(a.f), a.n == muster.null, type(a.l) }"));
     assert_string_equal(ask("demo.echo", "5", "b=héllo"), "{\"i\":5,\"t\":\"héllo\",\"j\":null,\"none\":null}");
     assert_string_equal(ask("demo.echo", "a=-1", "c={\"y\":[1,null],\"x\":1.5}"),
                         "{\"i\":-1,\"t\":null,\"j\":\"{\\\"x\\\":1.5,\\\"y\\\":[1,null]}\",\"none\":null}");
@@ -61,7 +61,7 @@ static void values_come_and_go_by_type(void **state)
     assert_string_equal(ask("demo.list", "1,2,3", NULL), "{\"sum\":6,\"items\":[1,2,3]}");
     assert_string_equal(ask("demo.list", "a=[9007199254740993]", NULL),
                         "{\"sum\":\"9007199254740993\",\"items\":[\"9007199254740993\"]}");
-    assert_string_equal(ask("demo.any", NULL, NULL), "{\"3\":true,\"a\":[1,2.5,null,\"x\"],\"z\":1}");
+    assert_string_equal(ask("demo.any", NULL, NULL), "{\"a\":[1,2.5,null,\"x\"],\"b\":true,\"z\":1}");
     assert_string_equal(ask("demo.bools", NULL, NULL), "[false,true,true,false]");
     assert_string_equal(ask("demo.none", NULL, NULL), "null");
     assert_string_equal(ask("demo.kinds", "{\"i\":1,\"f\":1.0,\"n\":null,\"l\":[]}", NULL),
@@ -101,6 +101,22 @@ static void wrong_replies_are_faults_of_the_plugin(void **state)
     assert_non_null(strstr(ask("demo.func", NULL, NULL), "a function can't be written"));
     assert_non_null(strstr(ask("demo.utf8", NULL, NULL), "should be a text in UTF-8"));
     assert_int_equal(world_run(&world, "demo.long", NULL, 0), 0);
+}
+
+/* A list with holes, or with other keys, is refused wherever it would become a map without a word. */
+static void lists_with_holes_are_refused(void **state)
+{
+    (void)state;
+    static const char *const commands[] = {"demo.any", "demo.json", "demo.emit"};
+#define HOLED "({ { 1, nil, 3 }, { [2] = 'x' }, { 1, a = 2 }, { deep = { 1, nil, 3 } } })[a]"
+    start(COMMAND("any", "read", "'a:int'", "any", "return " HOLED)
+              COMMAND("json", "read", "'a:int'", "json", "return " HOLED)
+                  COMMAND("emit", "write", "'a:int'", "nil", "call:emit('demo.t', { list = " HOLED " })"));
+    for (int i = 0; i < 12; i++) {
+        const char *got = ask(commands[i % 3], (const char *[]){"1", "2", "3", "4"}[i / 3], NULL);
+        if (!strstr(got, "INTERNAL") || !strstr(got, "a list has no holes") || !strstr(got, "muster.null"))
+            fail_msg("%s of table %d: %s", commands[i % 3], i / 3 + 1, got);
+    }
 }
 
 /* A reply beyond the limit is refused and leaves no bytes. */
@@ -417,13 +433,21 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
     const struct CMUnitTest tests[] = {
-        TEST(values_come_and_go_by_type),  TEST(wrong_replies_are_faults_of_the_plugin),
-        TEST(a_reply_too_long_is_refused), TEST(call_shows_the_request),
-        TEST(refusals_say_everything),     TEST(faults_name_file_and_line),
-        TEST(sql_rows_become_tables),      TEST(a_failed_statement_dooms_the_command),
-        TEST(the_host_is_asked),           TEST(plugins_call_each_other),
-        TEST(a_plugin_may_be_called_back), TEST(figures_are_checked),
-        TEST(nested_time_limits),          TEST(native_commands_run_too),
+        TEST(values_come_and_go_by_type),
+        TEST(wrong_replies_are_faults_of_the_plugin),
+        TEST(lists_with_holes_are_refused),
+        TEST(a_reply_too_long_is_refused),
+        TEST(call_shows_the_request),
+        TEST(refusals_say_everything),
+        TEST(faults_name_file_and_line),
+        TEST(sql_rows_become_tables),
+        TEST(a_failed_statement_dooms_the_command),
+        TEST(the_host_is_asked),
+        TEST(plugins_call_each_other),
+        TEST(a_plugin_may_be_called_back),
+        TEST(figures_are_checked),
+        TEST(nested_time_limits),
+        TEST(native_commands_run_too),
         TEST(modules_are_found_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
