@@ -23,8 +23,24 @@ struct call *binding_call(lua_State *L)
     return call;
 }
 
+/* Whoever goes on after a failed statement has a bug, and is told which one it was. [-0, +0, m] */
+static void explain_doom(lua_State *L, struct err *err)
+{
+    const struct sandbox *sb = sandbox_of(L);
+    luaL_where(L, 1);
+    err_rule(
+        err, ERR_INTERNAL, err->rule, NULL,
+        "plugin %s, %san earlier SQL error has doomed this command: let it fail, or check with SELECT before writing; "
+        "it was: %s",
+        sb->options.plugin, lua_tostring(L, -1),
+        sb->doom && sb->doom->code != 0 ? sb->doom->text : "of another command");
+    lua_pop(L, 1);
+}
+
 int binding_refuse(lua_State *L, struct err *err)
 {
+    if (strcmp(err->rule, "sql.doomed") == 0)
+        explain_doom(L, err);
     if (err->code == ERR_TIMEOUT)
         frame_expire();
     sandbox_poll(L);

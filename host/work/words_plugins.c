@@ -107,6 +107,9 @@ const struct text words_plugins[] = {
      "插件 %s，%s：文件以 BOM 开头；请另存为不带 BOM 的 UTF-8"},
     {"plugin %s, %s: the line is not UTF-8 text; save the file as UTF-8, not as GBK or the like",
      "插件 %s，%s：该行不是 UTF-8 文本；请将文件另存为 UTF-8，而不是 GBK 等编码"},
+    {"plugin %s, %s: an earlier SQL error has doomed this command: let it fail, or check with SELECT before writing; it "
+     "was: %s",
+     "插件 %s，%s：先前的 SQL 错误已使本命令无法继续：请让它失败，或在写入之前用 SELECT 检查；先前的错误：%s"},
     {"plugin %s, command %s: %s", "插件 %s 的命令 %s：%s"},
     {"plugin %s, %s", "插件 %s，%s"},
     {"plugin %s: %s", "插件 %s：%s"},

@@ -251,13 +251,22 @@ static void a_failed_statement_dooms_the_command(void **state)
                   "return call.db:value('SELEC 1')") COMMAND("foreign", "read", "", "any",
                                                              "return call.db:value('SELECT count(*) FROM muster_done')")
                   COMMAND("few", "read", "", "any", "return call.db:value('SELECT ?')") COMMAND(
-                      "many", "read", "", "any",
-                      "return #call.db:rows('WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) SELECT i FROM n')"));
+                      "on", "write", "", "any",
+                      "call.db:run(\"INSERT INTO demo_item (name) VALUES ('a')\") "
+                      "pcall(call.db.run, call.db, \"INSERT INTO demo_item (name) VALUES ('a')\")"
+                      "\nreturn call.db:value('SELECT 1')")
+                      COMMAND(
+                          "many", "read", "", "any",
+                          "return #call.db:rows('WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) SELECT i FROM n')"));
     assert_int_equal(world_run(&world, "demo.twice", NULL, 0), ERR_CONFLICT);
     assert_string_equal(world.err.rule, "sql.constraint");
     assert_string_equal(ask("demo.count", NULL, NULL), "0");
     assert_non_null(strstr(ask("demo.bad", NULL, NULL), "INTERNAL"));
     assert_non_null(strstr(world.err.text, "plugin demo, init.lua:3: SQL: "));
+    const char *got = ask("demo.on", NULL, NULL); /* the first error is told with the second */
+    if (strncmp(got, "INTERNAL sql.doomed: plugin demo, init.lua:7: ", 46) != 0 ||
+        !strstr(got, "it was: UNIQUE constraint failed: demo_item.name"))
+        fail_msg("%s", got);
     assert_int_equal(world_run(&world, "demo.foreign", NULL, 0), ERR_INTERNAL);
     assert_int_equal(world_run(&world, "demo.few", NULL, 0), ERR_INTERNAL);
     assert_int_equal(world_run(&world, "demo.many", NULL, 0), ERR_LIMIT);
