@@ -13,10 +13,14 @@
 enum { ITEMS_MAX = 6 };
 
 static const struct text texts[] = {
+    {"plugin %s, command %s: stopped after its limit of %d ms; nothing was kept; ask for less at once, or raise timeout_ms in its declaration; it was at %s",
+     "插件 %s 的命令 %s 超过 %d 毫秒时限，已中止，未保存任何内容；请减少一次处理的数量，或在声明中调大 timeout_ms；中止于 %s"},
     {"plugin %s, command %s: stopped after its limit of %d ms; nothing was kept; ask for less at once, or raise timeout_ms in its declaration",
      "插件 %s 的命令 %s 超过 %d 毫秒时限，已中止，未保存任何内容；请减少一次处理的数量，或在声明中调大 timeout_ms"},
-    {"plugin %s, command %s: stopped, it needs more than %d KiB of memory; nothing was kept; ask for less at once",
-     "插件 %s 的命令 %s 所需内存超过 %d KiB，已中止，未保存任何内容；请减少一次处理的数量"},
+    {"plugin %s, command %s: stopped, it needs more than %d KiB of memory; nothing was kept; ask for less at once, and see whether it calls itself without end; it was at %s",
+     "插件 %s 的命令 %s 所需内存超过 %d KiB，已中止，未保存任何内容；请减少一次处理的数量，并检查是否无止境地调用自身；中止于 %s"},
+    {"plugin %s, command %s: stopped, it needs more than %d KiB of memory; nothing was kept; ask for less at once, and see whether it calls itself without end",
+     "插件 %s 的命令 %s 所需内存超过 %d KiB，已中止，未保存任何内容；请减少一次处理的数量，并检查是否无止境地调用自身"},
     {"plugin %s, command %s: stopped, its calls nest too deeply; nothing was kept",
      "插件 %s 的命令 %s 调用层次过深，已中止，未保存任何内容"},
     {"%s: required (%s)", "缺少参数 %s（%s）"},

@@ -381,7 +381,7 @@ static void nested_time_limits(void **state)
     assert_string_equal(ask("demo.catch", NULL, NULL), "[false,\"TIMEOUT\",\"limit.time\"]");
     assert_string_equal(
         ask("demo.die", NULL, NULL),
-        "TIMEOUT limit.time: plugin demo, command demo.die: stopped after its limit of 30 ms; nothing was kept; ask for less at once, or raise timeout_ms in its declaration");
+        "TIMEOUT limit.time: plugin demo, command demo.die: stopped after its limit of 30 ms; nothing was kept; ask for less at once, or raise timeout_ms in its declaration; it was at init.lua:1");
     assert_string_equal(ask("demo.catch", NULL, NULL), "[false,\"TIMEOUT\",\"limit.time\"]");
 }
 
