@@ -73,7 +73,7 @@ struct command {
     int nargs;
     const struct shape *returns;
     const char *returns_text;                  /* the shape as declared */
-    const char *summary_en, *summary_zh, *doc; /* doc may be NULL */
+    const char *summary_en, *summary_zh, *doc; /* zh and doc may be NULL, here and below */
     int timeout_ms;
     native_run *native;      /* NULL: Lua */
     const void *native_data; /* of a C plugin's command: what its adapter needs; see call->declared */

@@ -110,7 +110,7 @@ static int add(struct registry *r, struct package *p, const struct muster_comman
         return rv;
     out->returns_text = keep(r, c->returns);
     out->summary_en = keep(r, c->summary_en);
-    out->summary_zh = c->summary_zh ? keep(r, c->summary_zh) : out->summary_en;
+    out->summary_zh = keep(r, c->summary_zh);
     out->doc = keep(r, c->doc);
     out->timeout_ms = declare_timeout(&p->plugin, out->mode, c->timeout_ms);
     out->native = native_call;

@@ -60,7 +60,11 @@ void load_summary(lua_State *L, const struct loading *l, int index, const char *
     lua_pushliteral(L, "summary");
     int type = lua_rawget(L, index);
     if (type == LUA_TTABLE) {
+        static const char *const languages[] = {"en", "zh-CN", NULL};
         int at = lua_gettop(L);
+        char summary[200];
+        snprintf(summary, sizeof(summary), "summary of %s", what);
+        load_check_keys(L, l, at, summary, languages);
         *en = load_field(L, l, at, what, "en", true);
         *zh = load_field(L, l, at, what, "zh-CN", false);
     } else if (type == LUA_TSTRING) {
@@ -68,8 +72,6 @@ void load_summary(lua_State *L, const struct loading *l, int index, const char *
     } else {
         load_refuse(L, l, "%s: summary must be { en = \"…\", [\"zh-CN\"] = \"…\" }", what);
     }
-    if (!*zh)
-        *zh = *en;
     lua_pop(L, 1);
 }
 

@@ -239,6 +239,10 @@ says "native/native.c:5: warning: "
 "$MUSTER" plugin check native --json >"$dir/out" 2>/dev/null && fail "it compiles"
 says '"line":26,"path":"native/native.c","rule":"c.compile"'
 bad lua.syntax manifest.lua:2 "expected" greeter/manifest.lua 's/requires = {}/requires = { "fund" "org" }/'
+bad declaration init.lua:8 "summary of command greeter.greet" $lua 's/\["zh-CN"\] =/zh =/'
+bad docs.summary manifest.lua:1 "plugin greeter has no Chinese summary" greeter/manifest.lua 's/, \["zh-CN"\] = "[^"]*"//'
+bad docs.summary init.lua:5 "command greeter.greet has no Chinese summary" $lua 's/, \["zh-CN"\] = "[^"]*"//'
+bad docs.summary native.c:29 "command native.greet has no Chinese summary" native/native.c '/summary_zh/d'
 bad lua.syntax init.lua:9 "expected" $lua '9s/then/them/'
 bad global.write init.lua:12 "the global variable id is written" $lua 's/local id =/id =/'
 bad global.unknown init.lua:9 "no global os" $lua '9s/name)/os.getenv(name))/'

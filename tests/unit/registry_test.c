@@ -71,7 +71,8 @@ static void declarations_are_found(void **state)
     assert_null(registry_command(r, SLICE("")));
     assert_null(registry_command(r, SLICE("demo.b2")));
     const struct figure *f = registry_figure(r, SLICE("demo.net"));
-    assert_true(f && f->nargs == 1 && strcmp(f->unit, "fen") == 0 && strcmp(f->summary_zh, "Net.") == 0);
+    assert_true(f && f->nargs == 1 && strcmp(f->unit, "fen") == 0 && strcmp(f->summary_en, "Net.") == 0 &&
+                !f->summary_zh);
     const struct setting *s = registry_setting(r, SLICE("demo"), SLICE("large"));
     assert_true(s && s->type.type == ARG_FEN && s->type.min == 1 && strcmp(s->type.default_text, "5") == 0);
     assert_string_equal(registry_setting(r, SLICE("demo"), SLICE("on"))->type.default_text, "true");
@@ -152,6 +153,8 @@ static void wrong_declarations_are_refused(void **state)
         {ONE(CMD ", returns = '{a:integer}'"), "returns \"{a:integer}\": a shape is"},
         {ONE(CMD ", returns = 5"), "returns must be a text"},
         {ONE(CMD ", summary = 5"), "summary must be"},
+        {ONE(CMD ", summary = { en = 'T.', zh = '试' }"),
+         "summary of command demo.x (init.lua:1): there is no `zh` here"},
         {ONE(CMD ", summary = '\\xBA\\xC3'"), "a text in it is not UTF-8"},
         {ONE(CMD ", timeout_ms = 0"), "timeout_ms must be an integer"},
         {ONE(CMD ", tiemout_ms = 5"), "there is no `tiemout_ms` here"},
