@@ -23,6 +23,21 @@ void eval_close(struct eval *e)
     buf_close(&e->trace);
 }
 
+/* Append, or say once that this and what follows is left out. */
+static void put_printed(lua_State *L, struct eval *e, struct slice s)
+{
+    struct buf *out = &e->printed;
+    const char *lang = sandbox_of(L)->call->lang;
+    if (e->cut)
+        return;
+    e->cut = out->len + s.len > EVAL_PRINTED_BYTES;
+    if (!e->cut)
+        buf_slice(out, s);
+    else
+        buf_fmt(out, lang && strcmp(lang, "zh-CN") == 0 ? "%s（已在 %d KiB 处截断）\n" : "%s(cut at %d KiB)\n",
+                out->len > 0 && out->data[out->len - 1] != '\n' ? "\n" : "", EVAL_PRINTED_BYTES / 1024);
+}
+
 /* print(…): to the administrator, not to the log. [-n, +0, e] */
 static int print(lua_State *L)
 {
@@ -30,10 +45,12 @@ static int print(lua_State *L)
     for (int i = 1, n = lua_gettop(L); i <= n; i++) {
         struct slice s;
         s.data = sandbox_tostring(L, i, &s.len);
-        if (e->printed.len + s.len < EVAL_PRINTED_BYTES)
-            buf_fmt(&e->printed, "%s%.*s%s", i > 1 ? "\t" : "", (int)s.len, s.data, i == n ? "\n" : "");
+        if (i > 1)
+            put_printed(L, e, SLICE("\t"));
+        put_printed(L, e, s);
         lua_pop(L, 1);
     }
+    put_printed(L, e, SLICE("\n"));
     return 0;
 }
 

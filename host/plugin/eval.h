@@ -13,7 +13,8 @@ struct eval {
     struct slice source; /* statements, or one expression; `call`, `db` and `print` are its locals */
     const char *plugin;  /* whose tables, settings and modules it may use; NULL: nobody's */
     struct buf values;   /* what it returned: one canonical array of texts */
-    struct buf printed;  /* what it printed, cut at EVAL_PRINTED_BYTES */
+    struct buf printed;  /* what it printed, up to EVAL_PRINTED_BYTES and a line which says that more was left out */
+    bool cut;            /* … because there was more */
     struct buf trace;    /* where it failed, innermost first, separated by "; " */
 };
 

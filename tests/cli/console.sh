@@ -36,6 +36,15 @@ typed "nothing is remembered" 2 'local x = 1\nreturn x == nil\n' ''
 typed "what has no JSON" 0 'require("muster.money")\n' 'table\n'
 expect "a piece as an argument" 0 '^6$' console '2 * 3'
 
+lines='for i = 1, 20000 do print(("%05d"):format(i)) end'
+said=$(timeout 60 "$MUSTER" console "$lines")
+if [ "$(printf '%s\n' "$said" | tail -n 1)" != "（已在 64 KiB 处截断）" ] ||
+  [ "$(printf '%s\n' "$said" | head -n 10922 | tail -n 1)" != 10922 ] || [ "$(printf '%s\n' "$said" | wc -l)" != 10923 ]; then
+  echo "what is too long: $(printf '%s\n' "$said" | tail -n 4), $(printf '%s\n' "$said" | wc -l) lines"
+  failed=1
+fi
+expect "in English" 0 '(cut at 64 KiB)$' call lua.eval "$lines" lang=en
+
 # A dry run shows the rows, and leaves nothing.
 insert='return db:run("INSERT INTO notes_note(text, at) VALUES (?, ?)", "one", 5)'
 expect "an insert" 0 '^+ notes_note {"id":1,"text":"one","at":5' console --plugin notes "$insert"
