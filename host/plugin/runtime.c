@@ -330,12 +330,17 @@ int runtime_figure(struct runtime *rt, const struct figure *figure, struct call 
     return run_script(rt, &job, &frame, run_figure, out, err);
 }
 
-/* A fault of what was typed is the fault of whoever typed it. */
-static int own_fault(const struct eval *e, const char *name, struct err *err)
+/* A fault of what was typed is the fault of whoever typed it; one of a command that it called stays that command's. */
+static int own_fault(const struct eval *e, const char *name, const char *command, struct err *err)
 {
-    struct err fault = *err;
-    size_t prefix = strlen("plugin , ") + strlen(name);
-    const char *text = strlen(fault.text) > prefix ? fault.text + prefix : fault.text;
+    const struct err fault = *err;
+    char whose[100], here[200];
+    const size_t n = (size_t)snprintf(whose, sizeof(whose), "plugin %s, ", name);
+    snprintf(here, sizeof(here), "command %s: ", command);
+    const bool named = strncmp(fault.text, whose, n) == 0;
+    const char *text = named ? fault.text + n : fault.text;
+    if (e->trace.len == 0 && !(named && (strncmp(text, "console:", 8) == 0 || strncmp(text, here, strlen(here)) == 0)))
+        return fault.code;
     return err_rule(err, ERR_ARG, fault.rule[0] ? fault.rule : "lua.error", NULL, "%.280s%s%.*s", text,
                     e->trace.len ? "; at " : "", (int)e->trace.len, e->trace.len ? e->trace.data : "");
 }
@@ -362,7 +367,7 @@ int runtime_eval(struct runtime *rt, struct eval *e, struct call *call, struct e
     begin(&inner, &frame, NULL, whose->plugin.name, call->command, 0);
     int rv = run_script(rt, &job, &frame, run_eval, &e->values, err);
     state_drop(&state);
-    return rv == ERR_INTERNAL ? own_fault(e, whose->plugin.name, err) : rv;
+    return rv == ERR_INTERNAL ? own_fault(e, whose->plugin.name, call->command, err) : rv;
 }
 
 /* -- listening -- */

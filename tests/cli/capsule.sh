@@ -82,6 +82,8 @@ fails call dues.nothing
 fails call dues.add Bob
 said 'INTERNAL.*dues.*init.lua:8'
 [ "$(made)" = 1 ] || fail "no capsule: $(ls "$data/capsules")"
+fails call --dry-run dues.add Bob
+said 'INTERNAL 插件 dues，init.lua:8: attempt to index'
 file=$(of dues.add)
 [ "$(stat -c %a "$file")" = 600 ] && [ "$(stat -c %a "$data/capsules")" = 700 ] || fail "others may read it"
 [ "$(call dues.add Eve 2)" = 7 ] || fail "the second run of what failed has left something"
