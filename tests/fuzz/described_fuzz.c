@@ -8,7 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check(const struct command *c)
 {
-    if (!name_is_of("demo", slice_of(c->name)) || c->nargs > NATIVE_ARGS_MAX || !c->returns || !c->summary_zh ||
+    if (!name_is_of("demo", slice_of(c->name)) || c->nargs > NATIVE_ARGS_MAX || !c->returns || !c->summary_en ||
         c->timeout_ms < 1 || c->timeout_ms > 60000 || (c->pure && c->mode != MODE_READ) || c->native != native_call ||
         ((const struct muster_command *)c->native_data)->run)
         abort();
