@@ -119,3 +119,21 @@ bool details_take(struct slice *line, struct err *err)
         memcpy((char *)err + details[i].at, (char *)&found + details[i].at, details[i].size);
     return true;
 }
+
+size_t details_rule(struct slice text)
+{
+    size_t n = 0;
+    while (n < text.len && ((text.data[n] >= 'a' && text.data[n] <= 'z') ||
+                            (text.data[n] >= '0' && text.data[n] <= '9') || text.data[n] == '.' || text.data[n] == '_'))
+        n++;
+    bool whole = n < sizeof(((struct err *)0)->rule) && n + 1 < text.len;
+    return whole && text.data[n] == ':' && text.data[n + 1] == ' ' ? n : 0;
+}
+
+bool details_like_rule(struct slice text)
+{
+    size_t blanks = 0;
+    while (blanks < text.len && text.data[blanks] == ' ')
+        blanks++;
+    return details_rule((struct slice){text.data + blanks, text.len - blanks}) > 0;
+}

@@ -17,4 +17,10 @@ int details_put(struct buf *out, struct slice line, const struct err *err);
  * nothing changed, when there are none. */
 bool details_take(struct slice *line, struct err *err);
 
+/* Length of "rule" when `text` begins with "rule: ", else 0. */
+size_t details_rule(struct slice text);
+/* Does it begin so behind blanks, of which there may be none? Without a rule it then stands behind one more blank in its
+ * line, which the reader takes off. */
+bool details_like_rule(struct slice text);
+
 #endif

@@ -367,17 +367,6 @@ static void note_detail(struct slice key, const struct node *value, void *arg)
         copy(err->allowed, sizeof(err->allowed), value->s);
 }
 
-/* Length of "rule" when `text` begins with "rule: ", else 0. */
-static size_t rule_prefix(struct slice text)
-{
-    size_t n = 0;
-    while (n < text.len && ((text.data[n] >= 'a' && text.data[n] <= 'z') || is_digit(text.data[n]) ||
-                            text.data[n] == '.' || text.data[n] == '_'))
-        n++;
-    bool whole = n < sizeof(((struct err *)0)->rule) && n + 1 < text.len;
-    return whole && text.data[n] == ':' && text.data[n + 1] == ' ' ? n : 0;
-}
-
 bool reader_error(struct slice reply, struct err *err)
 {
     struct err found = {0};
@@ -395,8 +384,10 @@ bool reader_error(struct slice reply, struct err *err)
     if (found.code == ERR_INTERNAL && !slice_is((struct slice){node.s.data, token}, err_token(ERR_INTERNAL)))
         text = node.s; /* not one of our words: keep it for people to read */
     size_t rule = strlen(found.rule);
-    if (rendered) {
-        rule = rule_prefix(text);
+    if (rendered && text.len > 0 && text.data[0] == ' ' && details_like_rule(text)) {
+        text = after(text, 1); /* it only looks like one */
+    } else if (rendered) {
+        rule = details_rule(text);
         copy(found.rule, sizeof(found.rule), (struct slice){text.data, rule});
     }
     if (rule && text.len >= rule + 2 && memcmp(text.data, found.rule, rule) == 0 && text.data[rule] == ':')

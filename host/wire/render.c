@@ -82,8 +82,13 @@ static int put_error_line(struct slice value, struct slice whole, struct buf *ou
     struct err e;
     if (reader_next_canonical(&r, &node) != 1 || r.rest.len || !reader_error(whole, &e))
         return ERR_PROTO;
+    const size_t token = strlen(err_token(e.code)), rule = strlen(e.rule);
+    struct slice rest = {node.s.data + token + 1, node.s.len > token ? node.s.len - token - 1 : 0};
     int rv = buf_byte(out, '-');
-    rv = rv ? rv : buf_slice(out, node.s);
+    rv = rv ? rv : buf_append(out, node.s.data, node.s.len - rest.len);
+    if (details_like_rule(rest) && (rule == 0 || details_rule(rest) != rule))
+        rv = rv ? rv : buf_byte(out, ' ');
+    rv = rv ? rv : buf_slice(out, rest);
     rv = rv ? rv : details_put(out, node.s, &e);
     return rv ? rv : buf_text(out, "\r\n");
 }

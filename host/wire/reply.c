@@ -332,12 +332,13 @@ static int put_detail(struct buf *out, const char *key, const char *text)
     return buf_fmt(out, "$%zu\r\n%s\r\n$%zu\r\n%s\r\n", strlen(key), key, strlen(text), text);
 }
 
-static bool ends_like_details(int code, const char *text)
+/* Would its line alone be read as if it had a rule, or details? */
+static bool is_misread(int code, const char *text)
 {
     char line[sizeof(((struct err *)0)->text) + 16];
     snprintf(line, sizeof(line), "%s %s", err_token(code), text);
     struct slice s = slice_of(line);
-    return details_take(&s, NULL);
+    return details_take(&s, NULL) || details_like_rule(slice_of(text));
 }
 
 void reply_error(struct buf *out, const struct err *err)
@@ -352,7 +353,7 @@ void reply_error(struct buf *out, const struct err *err)
     int details = (e.rule[0] != 0) + (e.arg[0] != 0) + (e.state[0] != 0) + (e.allowed[0] != 0) + retry;
     size_t start = out->len;
     int rv = details ? buf_fmt(out, "|%d\r\n", details) : 0;
-    if (!details && ends_like_details(err->code, e.text))
+    if (!details && is_misread(err->code, e.text))
         rv = buf_text(out, "|0\r\n"); /* with an attribute, however empty, the line is taken at its word */
     rv = rv ? rv : put_detail(out, "rule", e.rule);
     rv = rv ? rv : put_detail(out, "arg", e.arg);

@@ -176,6 +176,17 @@ static void details_of_any_text_can_be_read_back(void **state)
                "-STATE no [really] [arg=a%3B state=b; state=%5B100%25%5D; allowed=中 %5Barg=x%5D]\r\n");
 }
 
+/* A text without a rule that begins like one stands behind a second blank. */
+static void a_text_that_begins_like_a_rule_stays_text(void **state)
+{
+    (void)state;
+    comes_back(&(struct err){ERR_POLICY, "", "", "", "", "name.bad: x"}, "-POLICY  name.bad: x\r\n");
+    comes_back(&(struct err){ERR_POLICY, "", "", "", "", " name: x"}, "-POLICY   name: x\r\n");
+    comes_back(&(struct err){ERR_POLICY, "", "a", "", "", "name: x"}, "-POLICY  name: x [arg=a]\r\n");
+    comes_back(&(struct err){ERR_BUSY, "", "", "", "", "name: [arg=x]"}, "-BUSY  name: [arg=x] []\r\n");
+    comes_back(&(struct err){ERR_POLICY, "a.b", "", "", "", "name.bad: x"}, "-POLICY a.b: name.bad: x\r\n");
+}
+
 /* A text that ends like details is followed by empty ones, with and without an attribute. */
 static void a_text_that_ends_like_details_stays_text(void **state)
 {
@@ -278,6 +289,7 @@ int main(void)
         cmocka_unit_test(errors_become_objects),
         cmocka_unit_test(details_stand_at_the_end_of_the_line),
         cmocka_unit_test(details_of_any_text_can_be_read_back),
+        cmocka_unit_test(a_text_that_begins_like_a_rule_stays_text),
         cmocka_unit_test(a_text_that_ends_like_details_stays_text),
         cmocka_unit_test(details_cannot_break_the_line),
         cmocka_unit_test(a_replayed_error_keeps_its_details),
