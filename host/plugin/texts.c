@@ -15,12 +15,9 @@ enum { ITEMS_MAX = 6 };
 static const struct text texts[] = {
     {"plugin %s, command %s: stopped after its limit of %d ms; nothing was kept; ask for less at once, or raise timeout_ms in its declaration; it was at %s",
      "插件 %s 的命令 %s 超过 %d 毫秒时限，已中止，未保存任何内容；请减少一次处理的数量，或在声明中调大 timeout_ms；中止于 %s"},
-    {"plugin %s, command %s: stopped after its limit of %d ms; nothing was kept; ask for less at once, or raise timeout_ms in its declaration",
-     "插件 %s 的命令 %s 超过 %d 毫秒时限，已中止，未保存任何内容；请减少一次处理的数量，或在声明中调大 timeout_ms"},
+    {"a call of the host", "系统的一次调用"},
     {"plugin %s, command %s: stopped, it needs more than %d KiB of memory; nothing was kept; ask for less at once, and see whether it calls itself without end; it was at %s",
      "插件 %s 的命令 %s 所需内存超过 %d KiB，已中止，未保存任何内容；请减少一次处理的数量，并检查是否无止境地调用自身；中止于 %s"},
-    {"plugin %s, command %s: stopped, it needs more than %d KiB of memory; nothing was kept; ask for less at once, and see whether it calls itself without end",
-     "插件 %s 的命令 %s 所需内存超过 %d KiB，已中止，未保存任何内容；请减少一次处理的数量，并检查是否无止境地调用自身"},
     {"plugin %s, command %s: stopped, its calls nest too deeply; nothing was kept",
      "插件 %s 的命令 %s 调用层次过深，已中止，未保存任何内容"},
     {"%s: required (%s)", "缺少参数 %s（%s）"},
@@ -127,6 +124,17 @@ static bool match(const char *fmt, const char *text, struct slice pieces[ITEMS_M
     return *text == '\0';
 }
 
+/* Some sentences end in another one, such as "plugin x, command x.y: …": that is said in Chinese, too. */
+static void translate_tail(const struct text *list, size_t count, const char *lang, struct slice *tail, struct err *err)
+{
+    *err = (struct err){.code = ERR_INTERNAL};
+    if (tail->len >= sizeof(err->text))
+        return;
+    memcpy(err->text, tail->data, tail->len);
+    if (texts_localise_from(list, count, lang, err) || texts_localise(lang, err))
+        *tail = slice_of(err->text);
+}
+
 static void fill(const char *fmt, const struct slice *pieces, char *out, size_t size)
 {
     size_t len = 0;
@@ -154,6 +162,9 @@ bool texts_localise_from(const struct text *list, size_t count, const char *lang
     for (size_t i = 0; i < count; i++)
         if (match(list[i].english, err->text, pieces, &found)) {
             char text[sizeof(err->text)];
+            struct err tail;
+            if (found > 1)
+                translate_tail(list, count, lang, &pieces[found - 1], &tail);
             fill(list[i].chinese, pieces, text, sizeof(text));
             memcpy(err->text, text, sizeof(text));
             return true;

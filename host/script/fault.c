@@ -106,22 +106,21 @@ int fault_trace(lua_State *L)
 
 static int take_kill(struct sandbox *sb, const struct frame *frame, struct err *err)
 {
-    const bool placed = sb->where[0] != '\0';
+    const char *at = sb->where[0] ? sb->where : "a call of the host";
     const char *command = sb->stopped_command ? sb->stopped_command : frame->command;
-    log_warn("plugin", "%s: command %s stopped at %s, %s limit, %zu bytes in use", frame->plugin, command,
-             placed ? sb->where : "a call of the host", sb->kill == KILL_MEMORY ? "memory" : "time", sb->used);
+    log_warn("plugin", "%s: command %s stopped at %s, %s limit, %zu bytes in use", frame->plugin, command, at,
+             sb->kill == KILL_MEMORY ? "memory" : "time", sb->used);
     if (sb->kill == KILL_MEMORY)
         return err_rule(
             err, ERR_LIMIT, "limit.memory", NULL,
             "plugin %s, command %s: stopped, it needs more than %zu KiB of memory; nothing was kept; ask for "
-            "less at once, and see whether it calls itself without end%s%s",
-            frame->plugin, command, sb->options.soft_bytes / 1024, placed ? "; it was at " : "", sb->where);
+            "less at once, and see whether it calls itself without end; it was at %s",
+            frame->plugin, command, sb->options.soft_bytes / 1024, at);
     return err_rule(
         err, ERR_TIMEOUT, "limit.time", NULL,
         "plugin %s, command %s: stopped after its limit of %d ms; nothing was kept; ask for less at once, or "
-        "raise timeout_ms in its declaration%s%s",
-        frame->plugin, command, sb->stopped_command ? sb->stopped_limit_ms : frame->limit_ms,
-        placed ? "; it was at " : "", sb->where);
+        "raise timeout_ms in its declaration; it was at %s",
+        frame->plugin, command, sb->stopped_command ? sb->stopped_limit_ms : frame->limit_ms, at);
 }
 
 /* Does it begin with "init.lua:12:" or the like? What the host raises for a command, about its reply, does not. */

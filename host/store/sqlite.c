@@ -139,7 +139,7 @@ int sqlite_error(struct sqlite *q, int rc, struct slice sql, struct err *err)
     }
     if ((rc & 0xff) == SQLITE_ERROR && sql.len > 0) {
         const size_t shown = utf8_cut(sql, 160);
-        return err_rule(err, m->code, m->rule, NULL, "%s, in: %.*s%s", said, (int)shown, sql.data,
+        return err_rule(err, m->code, m->rule, NULL, "%s, in the statement: %.*s%s", said, (int)shown, sql.data,
                         shown < sql.len ? " …" : "");
     }
     return err_rule(err, m->code, m->rule, NULL, "%s", m->text ? m->text : said);

@@ -94,7 +94,7 @@ static const struct text words[] = {
     {"%s changes data, and %s only reads", "%s 会更改数据，而 %s 是读命令"},
     {"%s ended the transaction it was part of", "%s 结束了它所在的事务"},
     {"the transaction was lost before it could be committed", "事务在提交之前已丢失"},
-    {"generation %s is not the one that was prepared last; prepare it again", "第 %s 代不是最近准备好的；请重新准备"},
+    {"generation %d is not the one that was prepared last; prepare it again", "第 %d 代不是最近准备好的；请重新准备"},
     {"%s is for clients; a plugin does not change the plugins", "%s 供客户端使用；插件不能更换插件"},
     {"the plugins were changed while %s was on its way; send it again", "%s 发送途中插件已更换；请再发一次"},
     {"the plugins are being changed and that takes long; send it again in a moment",

@@ -200,8 +200,12 @@ LUA
 done
 house_start
 fails call cee.sql
-said 'INTERNAL sql.error: .*cee.sql.*SQL.*no such column: absent'
+said 'INTERNAL sql.error: 插件 cee 的命令 cee.sql：SQL：no such column: absent，语句：SELECT absent'
+fails call cee.sql lang=en
+said 'INTERNAL sql.error: plugin cee, command cee.sql: SQL: no such column: absent, in the statement: SELECT absent'
 replay 1 "$(of cee.sql)"
+fails call cee.bug
+said '插件 cee 的命令 cee.bug：它失败了，却没有说明原因'
 for command in cee.bug 'near.bug 42' 'far.bug 42'; do
   fails call $command
   said INTERNAL
