@@ -43,7 +43,7 @@ struct dev {
     bool changed[LIVE_PLUGINS_MAX]; /* by the stage */
     struct buf changes;             /* … in words */
     struct err refused;             /* why it cannot run; code 0: it runs */
-    int told;                       /* how many checks had something to say */
+    bool told;                      /* … and check has said so, with the line */
 };
 
 static const char *const endings[] = {".lua", ".c", ".h", ".sql", NULL};
@@ -112,10 +112,14 @@ const char *dev_advice(const struct err *refused)
            "serve --dev` runs, move both files away and put them back changed. Or begin with a fresh data folder.";
 }
 
-/* Does it speak of a file that cannot be loaded? Then check says the same, with the line. */
-static bool is_of_file(const struct err *refused)
+/* Has check said the same? It has its own words for what Lua does not understand; of all else it has the host's. */
+static bool has_told(const struct err *refused, struct slice said)
 {
-    return strncmp(refused->text, "plugin ", 7) == 0 && strstr(refused->text, ".lua:");
+    if (strncmp(refused->text, "plugin ", 7) == 0 && strstr(refused->text, ".lua:") &&
+        strcmp(refused->rule, "file.text") != 0)
+        return true;
+    const char *place = strstr(refused->text, ": "), *words = place ? place + 2 : refused->text;
+    return memmem(said.data, said.len, words, strlen(words)) != NULL;
 }
 
 static void check_next(struct dev *d);
@@ -123,8 +127,8 @@ static void check_next(struct dev *d);
 static void on_checked(void *arg, int status, struct slice said)
 {
     struct dev *d = arg;
-    if (status != 0)
-        d->told += print_errors(said);
+    if (status != 0 && print_errors(said) > 0)
+        d->told |= has_told(&d->refused, said);
     d->at++;
     check_next(d);
 }
@@ -135,7 +139,7 @@ static void check_next(struct dev *d)
         d->at++; /* its author was told when it was saved */
     if (d->at < d->live.count && start_tool(d, "check", true, on_checked) == 0)
         return;
-    if (d->refused.code != 0 && (d->told == 0 || !is_of_file(&d->refused)))
+    if (d->refused.code != 0 && !d->told)
         printf("  %s%s\n", d->refused.text, dev_advice(&d->refused));
     finish(d);
 }
@@ -143,7 +147,7 @@ static void check_next(struct dev *d)
 static void check_all(struct dev *d, const struct err *refused)
 {
     d->refused = refused ? *refused : (struct err){0};
-    d->told = 0;
+    d->told = false;
     d->at = 0;
     if (refused)
         tell_refused(d);

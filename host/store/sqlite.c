@@ -25,6 +25,7 @@
  * FENCED. */
 
 #define BUSY_TIMEOUT_MS 5000
+#define SHOWN_BYTES 160
 #define CHECKPOINT_PAGES 4000
 /* More is not faster for the writer: after a page was split SQLite walks the whole cache at COMMIT (pcache1Truncate). */
 #define CACHE_KIB (16 * 1024)
@@ -119,6 +120,24 @@ static const struct meaning *meaning_of(int extended)
     return NULL;
 }
 
+/* The statement in one line, cut to fit. False when it was cut. */
+static bool put_line(struct slice sql, char out[SHOWN_BYTES + 1])
+{
+    size_t len = 0, i = 0;
+    for (bool blank = false; i < sql.len && len + 1 < SHOWN_BYTES; i++) {
+        const bool space = sql.data[i] == ' ' || sql.data[i] == '\n' || sql.data[i] == '\r' || sql.data[i] == '\t';
+        if (!space && blank && len > 0)
+            out[len++] = ' ';
+        if (!space)
+            out[len++] = sql.data[i];
+        blank = space;
+    }
+    for (; i < sql.len && len > 0 && ((unsigned char)sql.data[i] & 0xC0) == 0x80; i--)
+        len--; /* not within a character */
+    out[len] = '\0';
+    return i == sql.len;
+}
+
 int sqlite_error(struct sqlite *q, int rc, struct slice sql, struct err *err)
 {
     const char *said = sqlite3_errmsg(q->db);
@@ -138,9 +157,9 @@ int sqlite_error(struct sqlite *q, int rc, struct slice sql, struct err *err)
         return err_rule(err, ERR_ARG, "sql.overflow", NULL, "integer overflow: the result does not fit 64 bits");
     }
     if ((rc & 0xff) == SQLITE_ERROR && sql.len > 0) {
-        const size_t shown = utf8_cut(sql, 160);
-        return err_rule(err, m->code, m->rule, NULL, "%s, in the statement: %.*s%s", said, (int)shown, sql.data,
-                        shown < sql.len ? " …" : "");
+        char shown[SHOWN_BYTES + 1];
+        bool whole = put_line(sql, shown);
+        return err_rule(err, m->code, m->rule, NULL, "%s, in the statement: %s%s", said, shown, whole ? "" : " …");
     }
     return err_rule(err, m->code, m->rule, NULL, "%s", m->text ? m->text : said);
 }

@@ -91,6 +91,28 @@ for columns in 'id INTEGER PRIMARY KEY, at INTEGER' 'id INTEGER PRIMARY KEY, at 
   told 'migration 002_more applied; runs'
 done
 mark
+printf 'INSERT INTO hello_more\n  SELECT absent,\n 1\n  FROM hello_more;\n' >"$hello/migrations/003_rows.sql"
+told 'dev: 003_rows.sql was saved, but cannot run like this'
+told '003_rows.sql:1: error: .*no such column: absent, in the statement: INSERT INTO hello_more SELECT absent, 1 FROM hello_more'
+mark
+printf 'CREATE TABLE hello_rows (id INTEGER PRIMARY KEY);\n' >"$hello/migrations/003_rows.sql"
+told '003_rows.sql:1: error: .*a table ends with STRICT'
+mark
+printf '\357\273\277CREATE TABLE hello_rows (id INTEGER PRIMARY KEY) STRICT;\n' >"$hello/migrations/003_rows.sql"
+told '003_rows.sql:1: error: .*byte order mark'
+mark
+rm "$hello/migrations/003_rows.sql"
+told 'was deleted; nothing has changed in what runs'
+for words in 'a table ends with STRICT' 'byte order mark'; do
+  [ "$(grep -c "$words" "$dir/log")" = 1 ] || { echo "told more than once: $words"; failed=1; }
+done
+mark
+cp "$hello/init.lua" "$dir/kept.lua"
+edit "$hello/init.lua" "1s/^/$(printf '\357\273\277')/"
+told 'init.lua:1: the file begins with a byte order mark; save it as UTF-8 without BOM'
+cp "$dir/kept.lua" "$hello/init.lua"
+told 'nothing has changed in what runs'
+mark
 rm "$hello/migrations/002_more.sql" "$hello/migrations/002_more.down.sql"
 told 'runs [0-9]* ms after 002_more.*sql was deleted'
 
