@@ -6,9 +6,11 @@
 
 #include <editline/readline.h>
 #include <lauxlib.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <termios.h>
 #include <unistd.h>
 
 /* Lines are gathered until they are a whole piece of Lua, which this process can tell without running it, and sent as
@@ -32,7 +34,8 @@ static const char manual[] =
     "shown. Each run stands in the audit.\n\n"
     "  call, db, print   what a command of a plugin has: call:invoke(\"notes.add\", { text = \"x\" }), db:rows(\"SELECT …\")\n" DOTS
     "\n"
-    "A piece may have several lines: it is sent when it is whole. Nothing is remembered from one piece to the next.\n\n"
+    "A piece may have several lines: it is sent when it is whole; Ctrl-C drops it. Nothing is remembered from one piece to\n"
+    "the next.\n\n"
     "  --plugin NAME         begin as this plugin's code\n"
     "  --commit              keep what is changed; on a terminal the rows are shown and a yes is asked for\n"
     "  --json                print the replies as JSON\n" CONNECT_MANUAL "\nExit status: as of muster call.\n";
@@ -192,17 +195,68 @@ static const char *prompt(void)
     return text;
 }
 
+/* -- from a terminal, where Ctrl-C drops what is typed -- */
+
+static bool interrupted, typed;
+
+/* While a line is read Ctrl-C is a key; what runs between two lines is ended by it, as any program is. */
+static int on_interrupt(int count, int key)
+{
+    (void)count, (void)key;
+    interrupted = true;
+    typed = rl_end > 0;
+    rl_done = 1;
+    return 0;
+}
+
+/* The terminal's key for a signal; what it was. */
+static cc_t set_interrupt_key(cc_t key)
+{
+    struct termios t;
+    if (tcgetattr(STDIN_FILENO, &t) != 0)
+        return _POSIX_VDISABLE;
+    const cc_t before = t.c_cc[VINTR];
+    t.c_cc[VINTR] = key;
+    tcsetattr(STDIN_FILENO, TCSADRAIN, &t);
+    return before;
+}
+
+static char *read_line(void)
+{
+    interrupted = false;
+    const cc_t key = set_interrupt_key(_POSIX_VDISABLE);
+    char *line = readline(prompt());
+    set_interrupt_key(key);
+    return line;
+}
+
+static void bind_keys(void)
+{
+    rl_bind_key('\t', rl_insert);
+    rl_add_defun("drop-piece", on_interrupt, 'C' & 31);
+}
+
 static void talk(void)
 {
     char *line;
     rl_readline_name = "muster-console";
-    rl_bind_key('\t', rl_insert);
+    bind_keys();
     using_history();
     history_open("console");
-    for (bool go_on = true; go_on && (line = readline(prompt())) != NULL; free(line)) {
-        history_keep(line);
-        go_on = take(line);
+    for (bool go_on = true; go_on;) {
+        line = read_line();
+        if (line && !interrupted) {
+            history_keep(line);
+            go_on = take(line);
+        } else {
+            printf("\n");
+            go_on = interrupted && (typed || console.piece.len > 0);
+            buf_clear(&console.piece);
+        }
+        free(line);
     }
+    if (interrupted)
+        console.status = 128 + SIGINT;
 }
 
 static void read_lines(void)
@@ -284,7 +338,7 @@ int cli_console(int argc, char **argv)
             status = cli_fail("console", &err);
         } else {
             work(argv[optind]);
-            status = console.tty && !argv[optind] ? 0 : console.status;
+            status = console.tty && !argv[optind] && console.status != 128 + SIGINT ? 0 : console.status;
         }
         lua_close(console.parser);
     }

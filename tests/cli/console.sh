@@ -121,5 +121,11 @@ grep -q 'Keep this' "$dir/out" || { echo "it does not ask:"; cat "$dir/out"; fai
 grep -q 'nothing was kept' "$dir/out" || { echo "no is not taken for no:"; cat "$dir/out"; failed=1; }
 grep -q '1 row changed, and kept' "$dir/out" || { echo "yes is not taken for yes:"; cat "$dir/out"; failed=1; }
 expect "kept by .commit" 0 '^0$' console --plugin notes 'db:value("SELECT count(*) FROM notes_note")'
+terminal 'if true then\nprint("dropped")\n\003\nprint("half\003\nprint("wh" .. "ole", "\0344\0275\0240")\n.exit\n'
+grep -q 'whole.*你' "$dir/out" || { echo "Ctrl-C ends it, or drops too little:"; cat "$dir/out"; failed=1; }
+if grep -q '^dropped' "$dir/out"; then echo "Ctrl-C drops nothing"; failed=1; fi
+status=0
+{ sleep 1; printf '\003'; sleep 1; } | timeout 30 script -qec "'$MUSTER' console" /dev/null >"$dir/out" || status=$?
+[ "$status" = 130 ] || { echo "Ctrl-C at an empty prompt: exit status $status"; cat "$dir/out"; failed=1; }
 grep -q 'DELETE FROM notes_note' "$HOME/.local/state/muster/console" || { echo "no history"; failed=1; }
 exit $failed
