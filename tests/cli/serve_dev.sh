@@ -103,8 +103,9 @@ told '003_rows.sql:1: error: .*byte order mark'
 mark
 rm "$hello/migrations/003_rows.sql"
 told 'was deleted; nothing has changed in what runs'
-for words in 'a table ends with STRICT' 'byte order mark'; do
-  [ "$(grep -c "$words" "$dir/log")" = 1 ] || { echo "told more than once: $words"; failed=1; }
+for words in 'a table ends with STRICT' 'byte order mark'; do # once in each report; a busy machine may save in two steps
+  awk -v words="$words" '/^dev:/ { told = 0 } index($0, words) && ++told > 1 { twice = 1 } END { exit twice }' "$dir/log" ||
+    { echo "told twice: $words"; failed=1; }
 done
 mark
 cp "$hello/init.lua" "$dir/kept.lua"
