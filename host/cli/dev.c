@@ -112,11 +112,12 @@ const char *dev_advice(const struct err *refused)
            "serve --dev` runs, move both files away and put them back changed. Or begin with a fresh data folder.";
 }
 
-/* Has check said the same? It has its own words for what Lua does not understand; of all else it has the host's. */
+/* Has check said the same? It has its own words for what Lua does not understand, and for what is no text; of all else it
+ * has the host's. */
 static bool has_told(const struct err *refused, struct slice said)
 {
-    if (strncmp(refused->text, "plugin ", 7) == 0 && strstr(refused->text, ".lua:") &&
-        strcmp(refused->rule, "file.text") != 0)
+    if (strcmp(refused->rule, "file.text") == 0 ||
+        (strncmp(refused->text, "plugin ", 7) == 0 && strstr(refused->text, ".lua:")))
         return true;
     const char *place = strstr(refused->text, ": "), *words = place ? place + 2 : refused->text;
     return memmem(said.data, said.len, words, strlen(words)) != NULL;

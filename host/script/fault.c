@@ -144,8 +144,8 @@ static int take_text(lua_State *L, const struct frame *frame, struct err *err)
     struct slice s = {text, len};
     if (!utf8_valid(s))
         s = SLICE("raised a text that is not UTF-8");
-    const bool placed = has_place(text);
-    return err_set(err, ERR_INTERNAL, "plugin %s, %s%s%s%.*s", frame->plugin, placed ? "" : "command ",
+    const bool placed = has_place(text), loads = strcmp(frame->command, "init.lua") == 0;
+    return err_set(err, ERR_INTERNAL, "plugin %s, %s%s%s%.*s", frame->plugin, placed || loads ? "" : "command ",
                    placed ? "" : frame->command, placed ? "" : ": ", (int)utf8_cut(s, TEXT_BYTES), s.data);
 }
 

@@ -239,7 +239,7 @@ says "native/native.c:5: warning: "
 "$MUSTER" plugin check native --json >"$dir/out" 2>/dev/null && fail "it compiles"
 says '"line":26,"path":"native/native.c","rule":"c.compile"'
 bad lua.syntax manifest.lua:2 "expected" greeter/manifest.lua 's/requires = {}/requires = { "fund" "org" }/'
-bad declaration init.lua:8 "summary of command greeter.greet" $lua 's/\["zh-CN"\] =/zh =/'
+bad declaration init.lua:7 "summary of command greeter.greet" $lua 's/\["zh-CN"\] =/zh =/'
 bad docs.summary manifest.lua:1 "plugin greeter has no Chinese summary" greeter/manifest.lua 's/, \["zh-CN"\] = "[^"]*"//'
 bad docs.summary init.lua:5 "command greeter.greet has no Chinese summary" $lua 's/, \["zh-CN"\] = "[^"]*"//'
 bad docs.summary native.c:29 "command native.greet has no Chinese summary" native/native.c '/summary_zh/d'

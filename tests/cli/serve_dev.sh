@@ -110,7 +110,7 @@ done
 mark
 cp "$hello/init.lua" "$dir/kept.lua"
 edit "$hello/init.lua" "1s/^/$(printf '\357\273\277')/"
-told 'init.lua:1: the file begins with a byte order mark; save it as UTF-8 without BOM'
+told 'init.lua:1: error: the file begins with a byte order mark .*save it as UTF-8 without'
 cp "$dir/kept.lua" "$hello/init.lua"
 told 'nothing has changed in what runs'
 mark
