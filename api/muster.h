@@ -64,7 +64,8 @@ enum { MUSTER_READ = 0, MUSTER_WRITE = 1 };
 
 /* Flags of a command. PURE: its result depends on nothing but its arguments; it uses only alloc, stopped, fail and the
  * reply functions (another one fails the call), and takes no unit as argument. Lua plugins that require yours may then
- * call it directly. */
+ * call it directly, and everybody who is signed in may use it without a role, for it reads and changes nobody's data;
+ * give it a time limit that allows that. */
 enum { MUSTER_PURE = 1 };
 
 /* The kind of a value. */

@@ -161,7 +161,7 @@ function call:fail(code, details, fmt, ...) end
 --- pcall caught it.
 --- Pure commands in C of a plugin in `requires` are functions as well, and several times faster so:
 --- `local kit = require "cnkit"`, then kit.name.check(text) for cnkit.name.check, arguments in declared order, of their
---- Lua types, while a command runs.
+--- Lua types, while a command runs. Such commands need no role: they see nothing but their arguments.
 --- Read commands from both modes, write ones from write mode only.
 ---@param command string
 ---@param args table<string, any>

@@ -8,15 +8,17 @@
  * them; without, the one grant that holds all the others. A unit that does not exist is refused exactly as one that
  * lies elsewhere, so that nobody can learn by asking which units there are; only who sees everything is told.
  *
+ * Commands that are open to all are asked neither: a few of the host, and pure ones, which read and write nothing.
+ *
  * An administrator is as one who holds `*` and `backdate` on everything. */
 
-/* Commands that tell nothing about anybody's data. */
+/* Commands of the host that tell nothing about anybody's data. */
 static const char *const everybodys[] = {"limits", "plugin.list", "figure.list", NULL};
 
-static bool open_to_all(const struct command *command)
+bool access_open_to_all(const struct command *command)
 {
-    if (!command->native)
-        return false;
+    if (!command->native || command->pure)
+        return command->pure;
     for (int i = 0; everybodys[i]; i++) {
         if (strcmp(command->name, everybodys[i]) == 0)
             return true;
@@ -94,7 +96,7 @@ static bool grant_allows(const struct grant *g, const struct question *q)
 bool identity_may(const struct identity *id, const struct command *command)
 {
     /* Whether figure.get is allowed depends on the figure, which is not known yet. */
-    if (id->admin || open_to_all(command) || is_figure_get(command))
+    if (id->admin || access_open_to_all(command) || is_figure_get(command))
         return true;
     struct question q = {.command = command};
     for (int i = 0; i < id->ngrants; i++) {
@@ -224,7 +226,7 @@ static int decide_admin(const struct identity *id, const struct question *q, con
 
 int access_decide(const struct identity *id, const struct question *q, const char **scope, struct err *err)
 {
-    if (id->admin || (open_to_all(q->command) && q->nunits == 0))
+    if (id->admin || (access_open_to_all(q->command) && q->nunits == 0))
         return decide_admin(id, q, scope, err);
     bool any;
     const struct unit_ref *refused = NULL;

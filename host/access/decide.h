@@ -22,6 +22,9 @@ struct question {
  * (rule "access.scope", or "access.scope_unclear" when the grants have no widest one and no unit was named),
  * ERR_NOTFOUND (a unit that does not exist, said only to those who may see everything). Pure. */
 int access_decide(const struct identity *id, const struct question *q, const char **scope, struct err *err);
+/* May everybody who is signed in use it, whatever the roles? A few commands of the host that tell nothing about
+ * anybody's data, and pure ones. */
+bool access_open_to_all(const struct command *command);
 /* May this identity set `at` for a command that runs with this scope? */
 bool access_may_backdate(const struct identity *id, const char *scope);
 /* May this identity read the figure at all, whatever the unit? */

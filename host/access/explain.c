@@ -53,6 +53,9 @@ void access_explain(const struct identity *id, const struct question *q, const c
     if (id->admin)
         tell(&t, "%s is an administrator: every command, on every unit", "%s 是管理员：可以对所有单位使用所有命令",
              id->name);
+    else if (access_open_to_all(q->command))
+        tell(&t, "%s is open to everybody who is signed in: it reads and changes nobody's data",
+             "%s 对所有已登录用户开放：不读取也不改动任何数据", q->command->name);
     else if (id->ngrants == 0)
         tell(&t, "%s holds no role", "%s 没有任何角色", id->name);
     for (int i = 0; i < id->ngrants; i++)

@@ -41,6 +41,20 @@ rows=$(lua5.4 -e 'local t = io.read("a"); local k, v = {}, {}
   print("[[" .. table.concat(k, ",") .. "],[" .. table.concat(v, ",") .. "]]")' <"$dir/json")
 "$MUSTER" play tests/cli/call_out.lua -- "$dir/people.xlsx" "$rows" >"$dir/said" 2>&1 || fail "people.xlsx"
 
+# Who may read rows may write them into a table: making the file needs no role of its own.
+call user.add name=li methods=password || fail "a user"
+call user.password name=li 'password=correct horse' || fail "a password"
+call role.define name=reader 'grants=["read:org.*"]' || fail "a role"
+call role.grant user=li role=reader || fail "a grant"
+printf 'correct horse\n' >"$dir/password"
+for kind in csv xlsx; do
+  (unset MUSTER_DATA; call org.person.find 示例 --ca "$dir/data/ca.pem" --user li --password-file "$dir/password" --out "$dir/li.$kind") ||
+    fail "a $kind of one who is no administrator"
+  [ -s "$dir/li.$kind" ] || fail "no li.$kind"
+done
+call acl.why li cnkit.csv.format lang=en || fail "acl.why"
+grep -q 'open to everybody who is signed in' "$dir/said" || fail "acl.why does not tell"
+
 # Pictures, and bytes that are a file already.
 call pictures.figure name=org.leadgroup.coverage unit=YL --out "$dir/bars.svg" || fail "a picture"
 grep -q '^<svg xmlns' "$dir/bars.svg" || fail "no picture"

@@ -166,6 +166,23 @@ static void administrator_may_everything(void **state)
     assert_int_equal(access_decide(&id, &with, &scope, &err), ERR_NOTFOUND);
 }
 
+/* A pure command sees its arguments only, so it needs no role; what it is named like still does. */
+static void pure_commands_are_everybodys(void **state)
+{
+    (void)state;
+    struct command pure = command_of("kit.twice", MODE_READ, false), other = pure;
+    pure.native = other.native = (native_run *)1;
+    pure.pure = true;
+    const struct question q = {.command = &pure}, like = {.command = &other};
+    const char *scope = NULL;
+    struct err err = {0};
+    assert_int_equal(access_decide(identity_of(""), &q, &scope, &err), 0);
+    assert_int_equal(access_decide(identity_of("fund.*@CB fund.*@ZB"), &q, &scope, &err), 0);
+    assert_true(identity_may(identity_of(""), &pure));
+    assert_int_equal(access_decide(identity_of(""), &like, &scope, &err), ERR_NOPERM);
+    assert_false(identity_may(identity_of(""), &other));
+}
+
 /* `at` needs the right where the command runs, not anywhere. */
 static void backdate_holds_on_its_subtree(void **state)
 {
@@ -237,6 +254,15 @@ static void explanation_ends_in_the_verdict(void **state)
     assert_string_equal(
         buf_cstr(&text),
         "角色 r（ZB）：授权 fund.* 包括 fund.give\n单位 ZB 在 /ZB/ 之内\n所以允许 fund.give，范围是 /ZB/\n");
+    struct command pure = command_of("kit.twice", MODE_READ, false);
+    pure.native = (native_run *)1;
+    pure.pure = true;
+    const struct question open = {.command = &pure};
+    buf_clear(&text);
+    access_explain(identity_of(""), &open, "en", collect, &text);
+    assert_string_equal(buf_cstr(&text),
+                        "kit.twice is open to everybody who is signed in: it reads and changes nobody's data\n"
+                        "so kit.twice is allowed, within /\n");
     buf_close(&text);
 }
 
@@ -338,6 +364,7 @@ int main(void)
         cmocka_unit_test(refusal_does_not_tell_which_units_exist),
         cmocka_unit_test(unclear_scope_names_the_units),
         cmocka_unit_test(administrator_may_everything),
+        cmocka_unit_test(pure_commands_are_everybodys),
         cmocka_unit_test(backdate_holds_on_its_subtree),
         cmocka_unit_test(figures_are_read_like_commands),
         cmocka_unit_test(patterns_are_checked),
