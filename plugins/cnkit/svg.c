@@ -184,6 +184,12 @@ double svg_width(const char *text, int size)
     return n * size * 0.54;
 }
 
+/* Room is worked out from widths, so what fits exactly may seem too wide by a rounding error. */
+static bool too_wide(double width, double room)
+{
+    return width > room + 0.5;
+}
+
 /* How many bytes of it fit. */
 static size_t fitting(const char *text, int size, double room)
 {
@@ -193,7 +199,7 @@ static size_t fitting(const char *text, int size, double room)
         if (halves((unsigned char)text[i]) > 0)
             fits = i;
         used += halves((unsigned char)text[i]) * size * 0.54;
-        if (used > room)
+        if (too_wide(used, room))
             return fits;
     }
     return strlen(text);
@@ -201,7 +207,7 @@ static size_t fitting(const char *text, int size, double room)
 
 void svg_text(struct svg *s, double x, double y, const char *anchor, int size, double room, const char *text)
 {
-    const bool cut = room > 0 && svg_width(text, size) > room;
+    const bool cut = room > 0 && too_wide(svg_width(text, size), room);
     svg_put(s, "<text x=\"%.1f\" y=\"%.1f\" font-size=\"%d\" text-anchor=\"%s\">", x, y, size, anchor);
     if (cut) {
         svg_put(s, "<title>");

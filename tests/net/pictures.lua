@@ -43,6 +43,12 @@ assert(count(bar, "fill=\"#0072b2\"") == 2 and count(bar, "fill=\"#d55e00\"") ==
 well_formed(draw("bar", {}))
 well_formed(draw("bar", { { label = "a", value = 1000000000000000 }, { label = "b", value = -1000000000000000 } }))
 
+-- The longest label has the room that was made for it.
+for characters = 1, 12 do
+  assert(not draw("bar", { { label = ("宁"):rep(characters), value = 1 } }):find("…", 1, true),
+    "a label of " .. characters .. " characters is cut")
+end
+
 local points = {}
 for day = 1, 29 do
   for _, s in ipairs { "一组", "二组" } do
