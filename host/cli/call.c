@@ -142,12 +142,12 @@ static int run(struct call *call, char **words, int count, struct err *err)
         cell_use_hello(client_hello(client));
     if (rv == 0 && call->dry_run)
         rv = try_out(call, &client, slices, count, err);
-    else if (rv == 0 && (call->json || call->out || call->proto == 2))
+    else if (rv == 0 && (call->json || call->proto == 2))
         rv = client_call(client, slices, count, &reply, err);
     else if (rv == 0)
         rv = ask(client, slices, count, &docs, &reply, err);
     if (rv == 0 && call->out)
-        rv = call_out_write(call->out, client, reply, err);
+        rv = call_out_write(call->out, client, reply, docs_returns(&docs, slices[0]), err);
     else if (rv == 0 && !call->dry_run)
         rv = print(call, reply, docs_returns(&docs, slices[0]), err);
     docs_close(&docs);

@@ -55,6 +55,18 @@ done
 call acl.why li cnkit.csv.format lang=en || fail "acl.why"
 grep -q 'open to everybody who is signed in' "$dir/said" || fail "acl.why does not tell"
 
+# A map with one list of rows is that list, also when it is empty; a column for every key, whichever row has it first.
+call inspect.ledger --out "$dir/ledger.csv" || fail "a list in a map"
+head -n 1 "$dir/ledger.csv" | grep -q 'total' && fail "the map became the table"
+call inspect.area.define code=A1 name=一片区 units=YL from=2020-01-01 || fail "an area"
+call inspect.site.add code=S-1 unit=YL name=点1 from=2020-01-01 lat=43900000 lon=81300000 || fail "a site"
+call inspect.site.add code=S-2 unit=YL name=点2 from=2020-01-01 || fail "a site"
+call inspect.map A1 --out "$dir/map.csv" || fail "inspect.map"
+[ "$(wc -l <"$dir/map.csv")" = 3 ] || fail "not a row for each site: $(cat "$dir/map.csv")"
+head -n 1 "$dir/map.csv" | grep -q 'site,unit,name' || fail "its head: $(cat "$dir/map.csv")"
+call cnkit.csv.parse bytes=a --out "$dir/parsed.csv" || fail "lists in a map"
+[ "$(cat "$dir/parsed.csv")" = "$(printf '\357\273\277a\r')" ] || fail "parsed.csv: $(cat "$dir/parsed.csv")"
+
 # Pictures, and bytes that are a file already.
 call pictures.figure name=org.leadgroup.coverage unit=YL --out "$dir/bars.svg" || fail "a picture"
 grep -q '^<svg xmlns' "$dir/bars.svg" || fail "no picture"
