@@ -8,18 +8,32 @@
 /* One column for each key of the rows, in the order in which the keys first come, its heading above it. Which list of a
  * reply is the table is a matter of its declared shape, so that the same command always gives the same columns; only
  * where nothing is declared its values decide. Texts that a spreadsheet would turn into something else (identity cards,
- * 007) mark their column as one of texts. */
+ * 007, 1E5, 3-4) mark their column as one of texts. */
 
 enum { DIGITS_KEPT = 11 };
 
 /* -- cells -- */
 
-/* Digits that are a name, not a number. */
+/* A day as days are written everywhere, which a spreadsheet reads as it is meant. */
+static bool is_day(const char *text)
+{
+    static const char form[] = "0000-00-00";
+    for (int i = 0; form[i]; i++)
+        if (form[i] == '-' ? text[i] != '-' : text[i] < '0' || text[i] > '9')
+            return false;
+    return strlen(text) == sizeof(form) - 1;
+}
+
+/* Would a spreadsheet take this text for a number, a date or a time, and show something else? */
 static bool is_spoilt(const char *text)
 {
-    const size_t digits = strspn(text, "0123456789");
-    return digits > 0 && (text[digits] == '\0' || strcmp(text + digits, "X") == 0) &&
-           (digits >= DIGITS_KEPT || (text[0] == '0' && digits > 1));
+    const size_t sign = *text == '+' || *text == '-' || *text == '.';
+    const size_t digits = strspn(text + sign, "0123456789");
+    const char *rest = text + sign + digits;
+    if (digits == 0 || is_day(text) || (strcmp(rest, "X") != 0 && rest[strspn(rest, "0123456789.,:/+-eE% ")]))
+        return false;
+    const bool plain = !*rest && *text != '+' && *text != '.' && (text[sign] != '0' || digits == 1);
+    return !plain || digits >= DIGITS_KEPT;
 }
 
 static json_t *as_json(json_t *value)

@@ -55,6 +55,11 @@ done
 call acl.why li cnkit.csv.format lang=en || fail "acl.why"
 grep -q 'open to everybody who is signed in' "$dir/said" || fail "acl.why does not tell"
 
+# What a spreadsheet would take for a number, a date or a time stays a text; plain numbers and days stay bare.
+call cnkit.csv.parse bytes='1E5,3-4,1/2,12:30,12,2020-02-29,-5,1.50,a1' --out "$dir/like.csv" || fail "texts like numbers"
+[ "$(cat "$dir/like.csv")" = "$(printf '\357\273\277"=""1E5""","=""3-4""","=""1/2""","=""12:30""",12,2020-02-29,-5,"=""1.50""",a1\r')" ] ||
+  fail "like.csv: $(cat "$dir/like.csv")"
+
 # A map with one list of rows is that list, also when it is empty; a column for every key, whichever row has it first.
 call inspect.ledger --out "$dir/ledger.csv" || fail "a list in a map"
 head -n 1 "$dir/ledger.csv" | grep -q 'total' && fail "the map became the table"
