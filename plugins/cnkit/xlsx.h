@@ -7,7 +7,8 @@
 #include <expat.h>
 #include <zip.h>
 
-enum { XLSX_SHEETS_MAX = 50, XLSX_STYLES_MAX = 65536 };
+/* A cell has 32767 characters at most, as in every spreadsheet. */
+enum { XLSX_SHEETS_MAX = 50, XLSX_STYLES_MAX = 65536, XLSX_CELL_BYTES_MAX = 4 * 32767 };
 
 /* Texts side by side, each found by its number. */
 struct xlsx_texts {
@@ -23,6 +24,7 @@ struct xlsx {
     zip_t *zip;
     XML_Parser parser;    /* of the part being read */
     size_t unpacked;      /* bytes of all parts so far */
+    size_t replied;       /* bytes of the reply, about */
     const char *why;      /* what was refused, in English, or NULL */
     const char *why_code; /* "ARG" or "LIMIT" */
     /* the workbook */
@@ -39,10 +41,12 @@ struct xlsx {
 bool xlsx_add(struct xlsx_texts *t, const char *text, size_t len);
 /* The text of this number, which is there; it has a NUL behind it. */
 const char *xlsx_text(const struct xlsx_texts *t, size_t nth);
+size_t xlsx_text_len(const struct xlsx_texts *t, size_t nth);
 void xlsx_texts_close(struct xlsx_texts *t);
 
 /* Refuse the file and stop reading. The first reason stays. */
 void xlsx_refuse(struct xlsx *x, const char *code, const char *why);
+void xlsx_refuse_size(struct xlsx *x);
 /* What the handlers of a part get begins with this. */
 struct xlsx_reader {
     struct xlsx *x;

@@ -93,9 +93,13 @@ static void text_string(void *arg, const char *text, int len)
     struct reader *r = arg;
     if (!r->in_text)
         return;
+    if (r->len + (size_t)len > XLSX_CELL_BYTES_MAX) {
+        xlsx_refuse_size(r->base.x);
+        return;
+    }
     if (r->len + (size_t)len > r->cap) {
         r->cap = 2 * (r->len + (size_t)len);
-        char *more = realloc(r->text, r->cap); /* bounded by what is unpacked */
+        char *more = realloc(r->text, r->cap);
         if (!more)
             xlsx_refuse(r->base.x, "LIMIT", "there is no memory for the file");
         if (!more)

@@ -6,7 +6,8 @@
 /* Reading: the archive is opened where it lies, each sheet is read once, and its rows go straight into the reply. Empty
  * cells and rows are held back until something follows them, so that what is only formatted costs nothing. */
 
-enum { ROWS_MAX = 20000, COLUMNS_MAX = 256, CELLS_MAX = 400000, CELL_BYTES_MAX = 4 * 32767, PARTS_MAX = 1000 };
+enum { ROWS_MAX = 20000, COLUMNS_MAX = 256, CELLS_MAX = 400000, PARTS_MAX = 1000 };
+enum { REPLY_BYTES_MAX = (8 << 20) - 65536, ITEM_BYTES = 10 };
 
 struct sheet {
     struct xlsx_reader base;
@@ -21,33 +22,37 @@ struct sheet {
     size_t len;
 };
 
-static void refuse_size(struct sheet *s)
-{
-    xlsx_refuse(s->base.x, "LIMIT",
-                "the file has more than 20000 rows, 256 columns, 400000 cells or 32767 characters in a cell");
-}
-
 /* -- the reply -- */
+
+/* Replies end at 8 MiB; what would not fit is not even read. */
+static void count_bytes(struct xlsx *x, size_t len)
+{
+    x->replied += len + ITEM_BYTES;
+    if (x->replied > REPLY_BYTES_MAX)
+        xlsx_refuse(x, "LIMIT", "the file's texts are more than 8 MiB in all; send it in parts");
+}
 
 static void reply_cell(struct sheet *s, const char *text, size_t len)
 {
-    const struct xlsx *x = s->base.x;
+    struct xlsx *x = s->base.x;
     while (s->open_row < s->row) {
         if (s->open_row)
             x->host->reply_close(x->call);
         x->host->reply_array_open(x->call);
         s->open_row++;
         s->filled = 0;
+        count_bytes(x, 0);
         if (++*s->rows > ROWS_MAX)
-            refuse_size(s);
+            xlsx_refuse_size(s->base.x);
         if (x->why)
             return;
     }
     for (; s->filled < s->column && !x->why; s->filled++) {
         const bool last = s->filled + 1 == s->column;
+        count_bytes(x, last ? len : 0);
         x->host->reply_text(x->call, (struct muster_text){last ? text : "", last ? len : 0});
         if (++*s->cells > CELLS_MAX)
-            refuse_size(s);
+            xlsx_refuse_size(s->base.x);
     }
 }
 
@@ -63,7 +68,7 @@ static void finish_cell(struct sheet *s)
         if (nth >= x->strings.count)
             xlsx_refuse(x, "ARG", "a cell names a text that the file does not have");
         else
-            reply_cell(s, xlsx_text(&x->strings, nth), strlen(xlsx_text(&x->strings, nth)));
+            reply_cell(s, xlsx_text(&x->strings, nth), xlsx_text_len(&x->strings, nth));
     } else if (strcmp(s->type, "b") == 0) {
         const char *word = s->text[0] == '1' ? "TRUE" : "FALSE";
         reply_cell(s, word, strlen(word));
@@ -122,7 +127,7 @@ static void end(void *arg, const char *name)
     name = xlsx_local(name);
     if (strcmp(name, "c") == 0) {
         if (s->len > 0 && (s->row > ROWS_MAX || s->column > COLUMNS_MAX))
-            refuse_size(s);
+            xlsx_refuse_size(s->base.x);
         else if (!s->base.x->why)
             finish_cell(s);
         s->in_cell = false;
@@ -137,8 +142,8 @@ static void text(void *arg, const char *piece, int len)
     struct sheet *s = arg;
     if (!s->in_value)
         return;
-    if (s->len + (size_t)len > CELL_BYTES_MAX) {
-        refuse_size(s);
+    if (s->len + (size_t)len > XLSX_CELL_BYTES_MAX) {
+        xlsx_refuse_size(s->base.x);
         return;
     }
     memcpy(s->text + s->len, piece, (size_t)len);
@@ -150,7 +155,7 @@ static void read_sheet(struct xlsx *x, size_t nth, long *rows, long *cells)
     struct sheet *s = x->host->alloc(x->call, sizeof(*s));
     char part[256];
     const char *target = xlsx_target(x, nth);
-    if (!s || !(s->text = x->host->alloc(x->call, CELL_BYTES_MAX + 1))) {
+    if (!s || !(s->text = x->host->alloc(x->call, XLSX_CELL_BYTES_MAX + 1))) {
         xlsx_refuse(x, "LIMIT", "there is no memory for the file");
         return;
     }
@@ -158,7 +163,7 @@ static void read_sheet(struct xlsx *x, size_t nth, long *rows, long *cells)
     s->rows = rows;
     s->cells = cells;
     snprintf(part, sizeof(part), "%s%s", target && *target == '/' ? "" : "xl/", target ? target : "");
-    const struct muster_text name = {xlsx_text(&x->names, nth), strlen(xlsx_text(&x->names, nth))};
+    const struct muster_text name = {xlsx_text(&x->names, nth), xlsx_text_len(&x->names, nth)};
     x->host->reply_map_open(x->call);
     x->host->reply_key(x->call, "name");
     x->host->reply_text(x->call, name);

@@ -3,9 +3,11 @@
 #include <stdlib.h>
 
 /* One part of the archive, unpacked piece by piece into the XML reader. Everything unpacked is counted, so a bomb ends
- * at 64 MiB whatever its head says. A document type is refused: XLSX has none, and entities that grow begin there. */
+ * at 64 MiB whatever its head says. A document type is refused: XLSX has none, and entities that grow begin there.
+ *
+ * The reader looks at an unfinished tag again from its beginning with each piece, so tags are bounded, too. */
 
-enum { UNPACKED_MAX = 64 << 20, PIECE = 65536, TEXTS_MAX = 64 << 20 };
+enum { UNPACKED_MAX = 64 << 20, PIECE = 65536, TEXTS_MAX = 64 << 20, TOKEN_MAX = 1 << 20 };
 
 bool xlsx_add(struct xlsx_texts *t, const char *text, size_t len)
 {
@@ -39,6 +41,11 @@ const char *xlsx_text(const struct xlsx_texts *t, size_t nth)
     return t->bytes + (nth ? t->ends[nth - 1] : 0);
 }
 
+size_t xlsx_text_len(const struct xlsx_texts *t, size_t nth)
+{
+    return t->ends[nth] - (nth ? t->ends[nth - 1] : 0) - 1;
+}
+
 void xlsx_texts_close(struct xlsx_texts *t)
 {
     free(t->bytes);
@@ -53,6 +60,12 @@ void xlsx_refuse(struct xlsx *x, const char *code, const char *why)
     }
     if (x->parser)
         XML_StopParser(x->parser, XML_FALSE);
+}
+
+void xlsx_refuse_size(struct xlsx *x)
+{
+    xlsx_refuse(x, "LIMIT",
+                "the file has more than 20000 rows, 256 columns, 400000 cells or 32767 characters in a cell");
 }
 
 const char *xlsx_local(const char *name)
@@ -78,7 +91,7 @@ static void refuse_doctype(void *arg, const char *name, const char *system, cons
 
 static void feed(struct xlsx *x, zip_file_t *file)
 {
-    zip_int64_t n;
+    zip_int64_t n, fed = 0;
     do {
         void *piece = XML_GetBuffer(x->parser, PIECE);
         n = piece ? zip_fread(file, piece, PIECE) : -1;
@@ -91,8 +104,11 @@ static void feed(struct xlsx *x, zip_file_t *file)
             xlsx_refuse(x, "LIMIT", "the file has more than 64 MiB unpacked; send it in parts");
             return;
         }
+        fed += n;
         if (XML_ParseBuffer(x->parser, (int)n, n == 0) != XML_STATUS_OK)
             xlsx_refuse(x, "ARG", "a part of the file is no XML as it should be");
+        if (fed - XML_GetCurrentByteIndex(x->parser) > TOKEN_MAX)
+            xlsx_refuse(x, "LIMIT", "a part of the file has a tag of more than 1 MiB");
         if (x->host->stopped(x->call))
             xlsx_refuse(x, "LIMIT", "it takes too long to read the file; send it in parts");
     } while (n > 0 && !x->why);

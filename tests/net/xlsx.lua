@@ -13,6 +13,48 @@ local function same(got, wanted)
   assert(got == wanted, "got " .. got .. ", wanted " .. wanted)
 end
 
+--- A file made by hand: a zip archive that stores its parts as they are. `parts` beside a workbook of one sheet "a".
+local crcs = {}
+for i = 0, 255 do
+  local c = i
+  for _ = 1, 8 do c = c & 1 == 1 and 0xEDB88320 ~ (c >> 1) or c >> 1 end
+  crcs[i] = c
+end
+local function crc32(bytes)
+  local c = 0xFFFFFFFF
+  for i = 1, #bytes do c = crcs[(c ~ bytes:byte(i)) & 0xFF] ~ (c >> 8) end
+  return c ~ 0xFFFFFFFF
+end
+local function file(parts)
+  local all = {
+    ["xl/workbook.xml"] = '<workbook xmlns:r="r"><sheets><sheet name="a" r:id="r1"/></sheets></workbook>',
+    ["xl/_rels/workbook.xml.rels"] = '<Relationships><Relationship Id="r1" Target="worksheets/sheet1.xml"/></Relationships>',
+  }
+  for name, text in pairs(parts) do all[name] = text end
+  local body, index, at, count = {}, {}, 0, 0
+  for name, text in pairs(all) do
+    local sizes = ("<I4I4I4I2I2"):pack(crc32(text), #text, #text, #name, 0)
+    local head = ("<I4I2I2I2I2I2"):pack(0x04034b50, 20, 0, 0, 0, 0x21) .. sizes .. name
+    index[#index + 1] = ("<I4I2I2I2I2I2I2"):pack(0x02014b50, 20, 20, 0, 0, 0, 0x21) .. sizes
+      .. ("<I2I2I2I4I4"):pack(0, 0, 0, 0, at) .. name
+    body[#body + 1] = head .. text
+    at, count = at + #head + #text, count + 1
+  end
+  local ends = table.concat(index)
+  return table.concat(body) .. ends .. ("<I4I2I2I2I2I4I4I2"):pack(0x06054b50, 0, 0, count, count, #ends, at, 0)
+end
+--- The sheet's rows from cells as XML, one row each.
+local function sheet(rows, head)
+  local out = {}
+  for i, cells in ipairs(rows) do out[i] = "<row>" .. cells .. "</row>" end
+  return ("<worksheet%s><sheetData>%s</sheetData></worksheet>"):format(head or "", table.concat(out))
+end
+local function rows_of(cells, parts)
+  parts = parts or {}
+  parts["xl/worksheets/sheet1.xml"] = sheet { cells }
+  return parse(file(parts))[1].rows
+end
+
 -- Texts stay texts, long numbers keep their digits, gaps stay gaps.
 local rows = {
   { "姓名", "证件号码", "金额", "备注" },
@@ -48,6 +90,15 @@ for _, cut in ipairs { 10, #bytes // 2, #bytes - 1 } do
   local _, err = admin:try("cnkit.xlsx.parse", { bytes = bytes:sub(1, cut) })
   assert(err and err.rule == "cnkit.xlsx_file", "a file cut off after " .. cut .. " bytes: " .. tostring(err))
 end
+
+-- A small file that stands for a large reply, or for much work, is refused as soon as that is plain.
+same(rows_of("<c t=\"s\"><v>0</v></c>", { ["xl/sharedStrings.xml"] = "<sst><si><t>甲</t></si></sst>" }), { { "甲" } })
+local function refused_file(words, parts) refused("cnkit.xlsx_size", words, "cnkit.xlsx.parse", { bytes = file(parts) }) end
+refused_file("32767 characters in a cell", { ["xl/sharedStrings.xml"] = "<sst><si><t>" .. ("a"):rep(4 * 32767 + 1) .. "</t></si></sst>",
+  ["xl/worksheets/sheet1.xml"] = sheet {} })
+refused_file("more than 8 MiB in all", { ["xl/sharedStrings.xml"] = "<sst><si><t>" .. ("a"):rep(4 * 32767) .. "</t></si></sst>",
+  ["xl/worksheets/sheet1.xml"] = sheet { ("<c t=\"s\"><v>0</v></c>"):rep(65) } })
+refused_file("a tag of more than 1 MiB", { ["xl/worksheets/sheet1.xml"] = sheet({}, ' x="' .. ("a"):rep(2 << 20) .. '"') })
 
 -- A damaged byte anywhere is refused or read, and the server goes on.
 for at = 1, #bytes, 97 do

@@ -84,6 +84,8 @@ return {
   ["the file is a zip archive, but no XLSX file"] = "文件是 zip 压缩包,但不是 XLSX 文件",
   ["the file has more than 20000 rows, 256 columns, 400000 cells or 32767 characters in a cell"] =
     "文件超过 20000 行、256 列、400000 个单元格,或单元格超过 32767 字",
+  ["the file's texts are more than 8 MiB in all; send it in parts"] = "文件的文本合计超过 8 MiB，请分批提交",
+  ["a part of the file has a tag of more than 1 MiB"] = "文件的某一部分含有超过 1 MiB 的标签",
   ["a cell names a text that the file does not have"] = "有单元格引用了文件中不存在的文本",
   ["the cells of a sheet are out of order"] = "工作表的单元格次序混乱",
   ["the file lacks one of its sheets"] = "文件缺少其中一个工作表",
