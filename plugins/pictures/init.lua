@@ -31,6 +31,24 @@ commands["pictures.map"] = {
   end,
 }
 
+local OWN = { scope = true, from = true, to = true, as_of = true }
+
+--- The question to a figure: `q`, and with it the figure's own arguments; it refuses those that it does not know.
+local function question(call, params, q)
+  if type(params or q) ~= "table" or (params and params[1] ~= nil) then
+    call:fail("ARG", { rule = "pictures.params", arg = "params" },
+      "params is a map of the figure's own arguments, such as {\"fund\":\"DUES\"}")
+  end
+  for key, value in pairs(params or {}) do
+    if OWN[key] then
+      call:fail("ARG", { rule = "pictures.params", arg = "params" },
+        "params holds %s, which is an argument of the command itself", key)
+    end
+    q[key] = value
+  end
+  return q
+end
+
 --- A figure's value as a number, or a refusal.
 local function ask(call, name, q)
   local value = call:figure(name, q)
@@ -47,10 +65,12 @@ local function mark(label, value) return value.complete == false and label .. " 
 
 commands["pictures.figure"] = {
   mode = "read", timeout_ms = 10000, returns = "text",
-  args = { "name:text(80)", "unit:unit", "from:date?", "to:date?", "as_of:instant?", "width:int(320..2400)=800" },
+  args = { "name:text(80)", "unit:unit", "from:date?", "to:date?", "as_of:instant?", "width:int(320..2400)=800",
+    "params:json(4000)?" },
   summary = { en = "A figure for each unit right below a unit, as bars.", ["zh-CN"] = "按下级单位绘制指标条形图" },
-  doc = "Up to 60 units. A star stands where the figure says that something expected is missing.",
-  run = function(call, name, unit, from, to, as_of, width)
+  doc = "Up to 60 units. A star stands where the figure says that something expected is missing. `params`: the figure's own"
+    .. " arguments, as of figure.get.",
+  run = function(call, name, unit, from, to, as_of, width, params)
     local below = call.db:rows("SELECT code FROM muster_unit WHERE parent = ? ORDER BY code LIMIT ?", unit,
       MAX_UNITS + 1)
     if #below > MAX_UNITS then
@@ -60,7 +80,7 @@ commands["pictures.figure"] = {
     if #below == 0 then below[1] = { code = unit } end
     local rows, shown = {}, "count"
     for i, u in ipairs(below) do
-      local value = ask(call, name, { scope = u.code, from = from, to = to, as_of = as_of })
+      local value = ask(call, name, question(call, params, { scope = u.code, from = from, to = to, as_of = as_of }))
       local known = call:invoke("org.unit.get", { unit = u.code })
       rows[i] = { label = mark(known.name, value), value = value.value }
       shown = unit_of(value)
@@ -85,11 +105,12 @@ end
 commands["pictures.trend"] = {
   mode = "read", timeout_ms = 10000, returns = "text",
   args = { "name:text(80)", "unit:unit", "from:date", "to:date", "every:enum(day|week|month)=week",
-    "width:int(320..2400)=800" },
+    "width:int(320..2400)=800", "params:json(4000)?" },
   summary = { en = "A figure as it stood at the end of one day after the other, as a line.",
     ["zh-CN"] = "指标随时间变化折线图" },
-  doc = "Up to 120 days, counted from `from`. Each point is the figure for the time until that day, as of its end.",
-  run = function(call, name, unit, from, to, every, width)
+  doc = "Up to 120 days, counted from `from`. Each point is the figure for the time until that day, as of its end."
+    .. " `params`: the figure's own arguments, as of figure.get.",
+  run = function(call, name, unit, from, to, every, width, params)
     local rows, shown, day = {}, "count", from
     while day <= to do
       if #rows == MAX_STEPS then
@@ -97,7 +118,8 @@ commands["pictures.trend"] = {
           MAX_STEPS)
       end
       local ends = calendar.start_ms(calendar.add(day, 1), call.zone_min) - 1
-      local value = ask(call, name, { scope = unit, to = day, as_of = math.min(ends, call.now) })
+      local value = ask(call, name,
+        question(call, params, { scope = unit, to = day, as_of = math.min(ends, call.now) }))
       rows[#rows + 1] = { label = mark(day, value), value = value.value }
       shown, day = unit_of(value), step(day, every)
     end
