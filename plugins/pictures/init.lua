@@ -49,13 +49,16 @@ local function question(call, params, q)
   return q
 end
 
---- A figure's value as a number, or a refusal.
+--- A figure's answer, its value a number or muster.null: what has no value, or is a share of nothing, is a gap and no
+--- zero. What is no number is refused.
 local function ask(call, name, q)
-  local value = call:figure(name, q)
-  if math.type(value.value) ~= "integer" then
+  local answer = call:figure(name, q)
+  if answer.value == nil or (answer.unit == "bp" and answer.denominator == 0) then
+    answer.value = muster.null
+  elseif math.type(answer.value) ~= "integer" then
     call:fail("STATE", { rule = "pictures.number", arg = "name" }, "%s is no number, so it can't be drawn", name)
   end
-  return value
+  return answer
 end
 
 --- How cnkit writes a figure's values: money and rates are its own, all else is counted.
@@ -68,7 +71,8 @@ commands["pictures.figure"] = {
   args = { "name:text(80)", "unit:unit", "from:date?", "to:date?", "as_of:instant?", "width:int(320..2400)=800",
     "params:json(4000)?" },
   summary = { en = "A figure for each unit right below a unit, as bars.", ["zh-CN"] = "按下级单位绘制指标条形图" },
-  doc = "Up to 60 units. A star stands where the figure says that something expected is missing. `params`: the figure's own"
+  doc = "Up to 60 units. A star stands where the figure says that something expected is missing, a dash where it has no value or"
+    .. " is a share of nothing. `params`: the figure's own"
     .. " arguments, as of figure.get.",
   run = function(call, name, unit, from, to, as_of, width, params)
     local below = call.db:rows("SELECT code FROM muster_unit WHERE parent = ? ORDER BY code LIMIT ?", unit,
@@ -108,8 +112,8 @@ commands["pictures.trend"] = {
     "width:int(320..2400)=800", "params:json(4000)?" },
   summary = { en = "A figure as it stood at the end of one day after the other, as a line.",
     ["zh-CN"] = "指标随时间变化折线图" },
-  doc = "Up to 120 days, counted from `from`. Each point is the figure for the time until that day, as of its end."
-    .. " `params`: the figure's own arguments, as of figure.get.",
+  doc = "Up to 120 days, counted from `from`. Each point is the figure for the time until that day, as of its end;"
+    .. " without a value, or with a share of nothing, it is a gap. `params`: the figure's own arguments, as of figure.get.",
   run = function(call, name, unit, from, to, every, width, params)
     local rows, shown, day = {}, "count", from
     while day <= to do

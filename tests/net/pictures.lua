@@ -87,3 +87,13 @@ refused("row 1: state is", "areamap", '[{"label":"a","state":"green"}]')
 refused("row 1: lat and lon", "areamap", '[{"label":"a","lat":1}]')
 refused("options is a map", "bar", "[]", '{"widht":3}')
 refused("at most 500", "bar", "{}")
+
+-- A share of nothing is a gap in a picture of figures, not 0 %; a count of nothing is 0.
+admin:call("org.unit.add", { code = "YL", name = "伊犁州", kind = "prefecture" })
+admin:call("org.unit.add", { code = "CB", name = "伊宁市", kind = "county", parent = "YL" })
+local rate = admin:call("pictures.figure", { name = "inspect.coverage", unit = "YL" })
+assert(rate:find(">–</text>", 1, true) and not rate:find("0.00 %", 1, true), "a share of nothing")
+local line_of = admin:call("pictures.trend", { name = "inspect.coverage", unit = "YL", from = "2020-01-01", to = "2020-01-31" })
+well_formed(line_of)
+assert(count(line_of, "<circle") == 0, "a line of shares of nothing")
+assert(admin:call("pictures.figure", { name = "inspect.done", unit = "YL" }):find(">0</text>", 1, true), "a count of nothing")
