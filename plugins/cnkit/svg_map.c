@@ -4,10 +4,12 @@
 
 /* The map of an area: each row is a place with a state. Places lie where their coordinates say (north is up; the
  * projection is equirectangular about their middle), pushed apart where they would cover each other; those without
- * coordinates stand in a line below. Each has a number, and the list beside the map says what it is. A state has a shape
- * as well as a colour. */
+ * coordinates stand in the list beside the map only, and where none has any the list is all. Each has a number, by which
+ * the list says what it is. A state has a shape as well as a colour. What is worst is placed first, so that it lies where
+ * it is, and drawn last, so that nothing covers it. */
 
-enum { TOP = 74, MAP = 420, FOOT = 56, FONT = 12, SMALL = 11, LINE = 20, MARK = 7, STEPS_MAX = 200, PLACES_MAX = 300 };
+enum { TOP = 74, MAP = 420, FOOT = 56, FONT = 12, SMALL = 11, LINE = 20, MARK = 7, PLACES_MAX = 300 };
+enum { EDGE = 26, APART = 26 }; /* from the frame's left to a place, and from place to place if there is room */
 
 static const struct state {
     const char *name, *en, *zh, *colour;
@@ -17,18 +19,20 @@ static const struct state {
     {"off", "closed", "已关闭", "#999999"},
 };
 enum { STATES = sizeof(states) / sizeof(states[0]) };
+static const int by_weight[STATES] = {2, 1, 3, 0, 4}; /* the worst first */
 
 struct place {
-    double x, y;
+    double x, y; /* degrees east and north, then where it is drawn */
     int state;
-    bool placed;
+    bool placed; /* it has coordinates */
 };
 
 struct map {
     struct svg svg;
     struct place places[PLACES_MAX];
-    size_t count;
-    double right; /* of the map; the list begins there */
+    size_t count, placed;
+    size_t order[PLACES_MAX]; /* rows, the worst first */
+    double right;             /* of the map; the list begins there */
     bool chinese;
 };
 
@@ -45,6 +49,7 @@ static int take_row(struct map *m, size_t row)
     if (p->state == STATES)
         return svg_refuse(&m->svg, "row %s: state is ok, warn, bad, none or off", row + 1);
     p->placed = north;
+    m->placed += north;
     p->x = (double)lon / 1e6;
     p->y = (double)lat / 1e6;
     return MUSTER_OK;
@@ -82,29 +87,67 @@ static void project(struct map *m)
     }
 }
 
-static bool is_free(const struct map *m, size_t nth, double x, double y)
+static void sort(struct map *m)
 {
-    if (x < 26 || x > m->right - 10 || y < TOP + 10 || y > TOP + MAP - 10)
-        return false;
+    size_t n = 0;
+    for (int k = 0; k < STATES; k++)
+        for (size_t i = 0; i < m->count; i++)
+            if (m->places[i].state == by_weight[k])
+                m->order[n++] = i;
+}
+
+static bool in_frame(const struct map *m, double x, double y)
+{
+    return x >= EDGE && x <= m->right - 10 && y >= TOP + 10 && y <= TOP + MAP - 10;
+}
+
+/* Is it clear of the first `nth` of those in order? */
+static bool is_free(const struct map *m, size_t nth, double x, double y, double apart)
+{
     for (size_t i = 0; i < nth; i++) {
-        const double dx = m->places[i].x - x, dy = m->places[i].y - y;
-        if (m->places[i].placed && dx * dx + dy * dy < 26 * 26)
+        const struct place *p = &m->places[m->order[i]];
+        const double dx = p->x - x, dy = p->y - y;
+        if (p->placed && dx * dx + dy * dy < apart * apart)
             return false;
     }
     return true;
 }
 
-/* Along a spiral to the nearest place that is free. */
+/* Along a spiral to the nearest spot that is free, which may be any of the frame. False when there is none. */
+static bool settle(struct map *m, size_t nth, double apart)
+{
+    struct place *p = &m->places[m->order[nth]];
+    const double x = p->x, y = p->y, far = hypot(m->right, MAP);
+    for (int k = 0;; k++) {
+        const double away = 5.6 * sqrt(k);
+        if (away > far)
+            return false;
+        p->x = x + away * cos(2.4 * k);
+        p->y = y + away * sin(2.4 * k);
+        if (in_frame(m, p->x, p->y) && is_free(m, nth, p->x, p->y, apart))
+            return true;
+    }
+}
+
+static bool settle_all(struct map *m, double apart)
+{
+    for (size_t i = 0; i < m->count; i++)
+        if (m->places[m->order[i]].placed && !settle(m, i, apart))
+            return false;
+    return true;
+}
+
+/* As far apart as is needed to tell them from each other, or as there is room for all. The frame has several hundred
+ * spots of the spiral, so it ends. */
 static void part(struct map *m)
 {
-    for (size_t i = 0; i < m->count; i++) {
-        struct place *p = &m->places[i];
-        const double x = p->x, y = p->y;
-        for (int k = 1; p->placed && !is_free(m, i, p->x, p->y) && k < STEPS_MAX; k++) {
-            p->x = x + 3.5 * sqrt(k) * cos(2.4 * k) * 1.6;
-            p->y = y + 3.5 * sqrt(k) * sin(2.4 * k) * 1.6;
-        }
-    }
+    static const double share = 0.5; /* of the frame that marks laid one after the other can use, about */
+    struct place home[PLACES_MAX];
+    const double room = (m->right - EDGE - 10) * (MAP - 20), each = sqrt(share * room / (double)m->placed);
+    double apart = each < APART ? each : APART;
+    memcpy(home, m->places, sizeof(home));
+    for (; !settle_all(m, apart); apart *= 0.85)
+        memcpy(m->places, home, sizeof(home));
 }
 
 static void put_mark(struct svg *s, const struct place *p)
@@ -175,12 +218,9 @@ static void put_legend(struct map *m)
     }
 }
 
-static int draw(struct map *m)
+static void put_map(struct map *m)
 {
     struct svg *s = &m->svg;
-    const int list = (int)m->count * LINE + 10, body = list > MAP ? list : MAP;
-    svg_begin(s, TOP + body + FOOT - 30, "Map");
-    put_legend(m);
     svg_put(s, "<rect x=\"16\" y=\"%d\" width=\"%.1f\" height=\"%d\" fill=\"#f6f8fa\" stroke=\"#ccc\"/>\n", TOP,
             m->right - 16, MAP);
     for (int i = 1; i < 6; i++)
@@ -188,10 +228,23 @@ static int draw(struct map *m)
                 16 + i * (m->right - 16) / 6, TOP, TOP + MAP);
     project(m);
     part(m);
-    for (size_t i = 0; i < m->count; i++) {
-        put_place(m, i);
+    for (size_t i = m->count; i-- > 0;)
+        put_place(m, m->order[i]);
+}
+
+static int draw(struct map *m)
+{
+    struct svg *s = &m->svg;
+    const bool map = m->placed > 0;
+    const int list = (int)m->count * LINE + 10, body = map && MAP > list ? MAP : list;
+    m->right = map ? s->width * 0.58 : 0;
+    sort(m);
+    svg_begin(s, TOP + body + FOOT - 30, "Map");
+    put_legend(m);
+    if (map)
+        put_map(m);
+    for (size_t i = 0; i < m->count; i++)
         put_line(m, i, TOP + 14 + (double)i * LINE);
-    }
     return svg_reply(s);
 }
 
@@ -203,7 +256,6 @@ CNKIT_COMMAND(svg_areamap)
         return MUSTER_FAILED;
     int rv = svg_open(&m->svg, host, call, args, known);
     m->count = json_array_size(m->svg.rows);
-    m->right = m->svg.width * 0.58;
     m->chinese = strcmp(args[2].s.data, "zh") == 0;
     if (rv == MUSTER_OK && m->count > PLACES_MAX)
         rv = svg_refuse(&m->svg, "row %s: a map has at most 300 places", PLACES_MAX + 1);

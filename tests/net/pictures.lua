@@ -71,7 +71,30 @@ assert(map:find("正常 1", 1, true) and map:find("超期 1", 1, true) and map:f
 assert(map:find("负责人", 1, true) and map:find("丙 &amp; &lt;丁&gt;", 1, true), "the list")
 local crowd = {}
 for i = 1, 300 do crowd[i] = { label = "点" .. i, state = "warn", lat = 0, lon = 0 } end
-well_formed(draw("areamap", crowd))
+for _, width in ipairs { 320, 1000 } do
+  local crowded = draw("areamap", crowd, { width = width })
+  well_formed(crowded)
+  local spots, marks = {}, 0
+  for x, y in crowded:gmatch('<path d="M([%d.]+) ([%d.]+)l8 14') do
+    if tonumber(x) < width * 0.58 and tonumber(y) > 60 then
+      for _, s in ipairs(spots) do
+        assert((s[1] - x) ^ 2 + (s[2] - y) ^ 2 > 16, "two places on one spot")
+      end
+      marks = marks + 1
+      spots[marks] = { tonumber(x), tonumber(y) }
+    end
+  end
+  assert(marks == 300, "300 places at one spot: drawn apart are " .. marks)
+end
+
+-- The worst of a crowd lies where it is, and nothing is drawn over it; without coordinates the list has all the width.
+crowd[250].state = "bad"
+local worst = draw("areamap", crowd)
+local mid = worst:find('<rect x="233.0" y="277.0" width="14" height="14" fill="#d55e00"', 1, true)
+assert(mid and mid > worst:find('l8 14h%-16z" fill="#e69f00"/>\n<text [^>]+>300<', 1), "the overdue one is in the middle, on top")
+local long = ("很长的点位名称"):rep(4)
+local list = draw("areamap", { { label = long, state = "ok" } })
+assert(list:find(long, 1, true) and not list:find("…", 1, true) and not list:find("#f6f8fa", 1, true), "no empty map")
 assert(admin:call("cnkit.svg.areamap", { rows = "[]", legend = "en" }):find("in order 0", 1, true), "an English legend")
 
 local function refused(words, kind, rows, options)
