@@ -8,6 +8,27 @@ local STATE = { ok = "ok", findings = "warn", overdue = "bad", unseen = "none", 
 
 local function legend(call) return call.lang == "zh-CN" and "zh" or "en" end
 
+local function unit_name(call, unit) return call:invoke("org.unit.get", { unit = unit }).name end
+
+--- What stands beside a site: its name; where others have the same, its unit's name, too; where that is not enough, its
+--- code.
+local function site_labels(call, sites)
+  local names, pairs_of, labels = {}, {}, {}
+  local function key(s) return s.name .. "\n" .. s.unit end
+  for _, s in ipairs(sites) do
+    names[s.name] = (names[s.name] or 0) + 1
+    pairs_of[key(s)] = (pairs_of[key(s)] or 0) + 1
+  end
+  for i, s in ipairs(sites) do
+    if pairs_of[key(s)] > 1 then
+      labels[i] = ("%s %s"):format(s.name, s.site)
+    else
+      labels[i] = names[s.name] > 1 and ("%s %s"):format(s.name, unit_name(call, s.unit)) or s.name
+    end
+  end
+  return labels
+end
+
 local commands = {}
 
 commands["pictures.map"] = {
@@ -21,9 +42,9 @@ commands["pictures.map"] = {
       call:fail("LIMIT", { rule = "pictures.size", arg = "area" }, "the area has %d sites; a map has at most 300",
         #map.sites)
     end
-    local rows = {}
+    local rows, labels = {}, site_labels(call, map.sites)
     for i, s in ipairs(map.sites) do
-      rows[i] = { label = s.name, state = STATE[s.state], note = s.inspector, lat = s.lat, lon = s.lon }
+      rows[i] = { label = labels[i], state = STATE[s.state], note = s.inspector, lat = s.lat, lon = s.lon }
     end
     local title = ("%s %s"):format(map.name, map.day)
     if map.leader then title = title .. " · " .. map.leader end
@@ -85,8 +106,7 @@ commands["pictures.figure"] = {
     local rows, shown = {}, "count"
     for i, u in ipairs(below) do
       local value = ask(call, name, question(call, params, { scope = u.code, from = from, to = to, as_of = as_of }))
-      local known = call:invoke("org.unit.get", { unit = u.code })
-      rows[i] = { label = mark(known.name, value), value = value.value }
+      rows[i] = { label = mark(unit_name(call, u.code), value), value = value.value }
       shown = unit_of(value)
     end
     return kit.svg.bar(rows, { title = name, unit = shown, width = width })

@@ -120,3 +120,14 @@ local line_of = admin:call("pictures.trend", { name = "inspect.coverage", unit =
 well_formed(line_of)
 assert(count(line_of, "<circle") == 0, "a line of shares of nothing")
 assert(admin:call("pictures.figure", { name = "inspect.done", unit = "YL" }):find(">0</text>", 1, true), "a count of nothing")
+
+-- Sites of one name are told apart by their units, in one unit by their codes.
+admin:call("org.unit.add", { code = "ZB", name = "奎屯市", kind = "county", parent = "YL" })
+admin:call("inspect.area.define", { code = "A1", name = "一片区", units = "CB,ZB", from = "2020-01-01" })
+for code, site in pairs { S1 = { "CB", "大厅" }, S2 = { "ZB", "大厅" }, S3 = { "CB", "楼" }, S4 = { "CB", "楼" }, S5 = { "CB", "院" } } do
+  admin:call("inspect.site.add", { code = code, unit = site[1], name = site[2], from = "2020-01-01" })
+end
+local sites = admin:call("pictures.map", { area = "A1" })
+for _, label in ipairs { "大厅 伊宁市", "大厅 奎屯市", "楼 S3", "楼 S4", "院" } do
+  assert(sites:find(">" .. label .. "</text>", 1, true), label)
+end
