@@ -85,6 +85,14 @@ end
 --- How cnkit writes a figure's values: money and rates are its own, all else is counted.
 local function unit_of(value) return (value.unit == "fen" or value.unit == "bp") and value.unit or "count" end
 
+--- What the figure is called, and whose it is, for people.
+local function title_of(call, name, unit)
+  for _, f in ipairs(call:invoke("figure.list", {})) do
+    if f.name == name then name = f.summary break end
+  end
+  return ("%s · %s"):format(name, unit_name(call, unit))
+end
+
 local function mark(label, value) return value.complete == false and label .. " *" or label end
 
 commands["pictures.figure"] = {
@@ -109,7 +117,7 @@ commands["pictures.figure"] = {
       rows[i] = { label = mark(unit_name(call, u.code), value), value = value.value }
       shown = unit_of(value)
     end
-    return kit.svg.bar(rows, { title = name, unit = shown, width = width })
+    return kit.svg.bar(rows, { title = title_of(call, name, unit), unit = shown, width = width })
   end,
 }
 
@@ -147,7 +155,7 @@ commands["pictures.trend"] = {
       rows[#rows + 1] = { label = mark(day, value), value = value.value }
       shown, day = unit_of(value), step(day, every)
     end
-    return kit.svg.line(rows, { title = ("%s %s"):format(name, unit), unit = shown, width = width })
+    return kit.svg.line(rows, { title = title_of(call, name, unit), unit = shown, width = width })
   end,
 }
 

@@ -116,6 +116,7 @@ admin:call("org.unit.add", { code = "YL", name = "伊犁州", kind = "prefecture
 admin:call("org.unit.add", { code = "CB", name = "伊宁市", kind = "county", parent = "YL" })
 local rate = admin:call("pictures.figure", { name = "inspect.coverage", unit = "YL" })
 assert(rate:find(">–</text>", 1, true) and not rate:find("0.00 %", 1, true), "a share of nothing")
+assert(rate:find("<title>检查覆盖率（万分比） · 伊犁州</title>", 1, true), "a title for people")
 local line_of = admin:call("pictures.trend", { name = "inspect.coverage", unit = "YL", from = "2020-01-01", to = "2020-01-31" })
 well_formed(line_of)
 assert(count(line_of, "<circle") == 0, "a line of shares of nothing")
