@@ -143,6 +143,9 @@ commands["pictures.trend"] = {
   doc = "Up to 120 days, counted from `from`. Each point is the figure for the time until that day, as of its end;"
     .. " without a value, or with a share of nothing, it is a gap. `params`: the figure's own arguments, as of figure.get.",
   run = function(call, name, unit, from, to, every, width, params)
+    if from > to then
+      call:fail("ARG", { rule = "pictures.days", arg = "from" }, "from %s is later than to %s", from, to)
+    end
     local rows, shown, day = {}, "count", from
     while day <= to do
       if #rows == MAX_STEPS then
