@@ -37,6 +37,9 @@ int cnkit_normal(int32_t *points, int count);
 /* Code points as UTF-8: `out` has room for 4 bytes each. Returns the bytes written. */
 size_t cnkit_bytes(const int32_t *points, int count, char *out);
 bool cnkit_is_han(int32_t c);
+/* How many bytes at `text` (UTF-8 that ends in NUL) are a character that XML does not have though Unicode does: U+FFFE
+ * and U+FFFF. 0 when it begins otherwise. Control characters are the caller's affair. */
+size_t cnkit_not_xml(const char *text);
 
 /* -- pinyin.c, grams.c, idcard.c, yuan.c -- */
 

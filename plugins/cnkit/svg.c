@@ -163,7 +163,10 @@ static void put_escaped(struct svg *s, const char *text, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
         const char *as = entity((unsigned char)text[i]);
-        if (as)
+        const size_t none = cnkit_not_xml(text + i);
+        if (none)
+            i += none - 1;
+        else if (as)
             svg_put(s, "%s", as);
         else if (reserve(s, 1))
             s->bytes[s->len++] = text[i];

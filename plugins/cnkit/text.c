@@ -128,6 +128,11 @@ size_t cnkit_bytes(const int32_t *points, int count, char *out)
     return n;
 }
 
+size_t cnkit_not_xml(const char *text)
+{
+    return strncmp(text, "\xEF\xBF\xBE", 3) == 0 || strncmp(text, "\xEF\xBF\xBF", 3) == 0 ? 3 : 0;
+}
+
 static int refuse(const struct muster_host *host, struct muster_call *call)
 {
     return host->fail(call, "LIMIT", "cnkit.name", "name", "the name has more than 200 characters once it is composed",

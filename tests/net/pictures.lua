@@ -40,6 +40,8 @@ assert(bar == draw("bar", bars, { title = "捐款 <元> & 合计", unit = "fen",
 assert(bar:find("69,650.00", 1, true) and bar:find("-300.00", 1, true), "values in the unit")
 assert(bar:find("捐款 &lt;元&gt; &amp; 合计", 1, true) and bar:find("…", 1, true), "title and a cut label")
 assert(count(bar, "fill=\"#0072b2\"") == 2 and count(bar, "fill=\"#d55e00\"") == 1, "one bar each, but for the missing one")
+local odd = draw("bar", { { label = "甲\u{FFFE}乙\u{FFFF}丙\u{1}丁", value = 1 } })
+assert(odd:find(">甲乙丙丁<", 1, true), "characters that XML does not have")
 well_formed(draw("bar", {}))
 well_formed(draw("bar", { { label = "a", value = 1000000000000000 }, { label = "b", value = -1000000000000000 } }))
 
