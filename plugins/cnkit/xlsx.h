@@ -65,5 +65,7 @@ const char *xlsx_target(const struct xlsx *x, size_t sheet);
 
 /* xlsx_cell.c: a number as a text, by its style. */
 void xlsx_number(const struct xlsx *x, const char *value, size_t style, char out[64]);
+/* Undo the escapes of a text, in place: _x000D_ is a line end. How many bytes are left. */
+size_t xlsx_unescape(char *text, size_t len);
 
 #endif

@@ -79,7 +79,7 @@ static void end_string(void *arg, const char *name)
     struct reader *r = arg;
     name = xlsx_local(name);
     if (strcmp(name, "si") == 0) {
-        if (!xlsx_add(&r->base.x->strings, r->text ? r->text : "", r->len))
+        if (!xlsx_add(&r->base.x->strings, r->text ? r->text : "", xlsx_unescape(r->text, r->len)))
             xlsx_refuse(r->base.x, "LIMIT", "there is no memory for the file");
         r->in_item = false;
     } else if (strcmp(name, "rPh") == 0)

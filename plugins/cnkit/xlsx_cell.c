@@ -46,3 +46,32 @@ void xlsx_number(const struct xlsx *x, const char *value, size_t style, char out
     else if (style >= x->ndates || !x->dates[style] || !put_date(x, number, out))
         snprintf(out, 64, "%.15g", number);
 }
+
+/* Four digits between _x and _ as a character of UTF-16; 0 for what is none, or half of one. */
+static long escape(const char *text, size_t len)
+{
+    char digits[5];
+    if (len < 7 || text[0] != '_' || text[1] != 'x' || text[6] != '_')
+        return 0;
+    memcpy(digits, text + 2, 4);
+    digits[4] = '\0';
+    if (strspn(digits, "0123456789abcdefABCDEF") != 4)
+        return 0;
+    const long c = strtol(digits, NULL, 16);
+    return c >= 0xD800 && c <= 0xDFFF ? 0 : c;
+}
+
+size_t xlsx_unescape(char *text, size_t len)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < len;) {
+        const int32_t c = (int32_t)escape(text + i, len - i);
+        if (c == 0) {
+            text[n++] = text[i++];
+            continue;
+        }
+        n += cnkit_bytes(&c, 1, text + n);
+        i += 7;
+    }
+    return n;
+}

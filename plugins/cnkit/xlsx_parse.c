@@ -76,7 +76,7 @@ static void finish_cell(struct sheet *s)
         xlsx_number(x, s->text, s->style, number);
         reply_cell(s, number, strlen(number));
     } else
-        reply_cell(s, s->text, s->len);
+        reply_cell(s, s->text, xlsx_unescape(s->text, s->len));
 }
 
 /* -- the sheet's part -- */

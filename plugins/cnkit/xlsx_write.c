@@ -3,6 +3,7 @@
 
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #include <xlsxwriter.h>
@@ -56,12 +57,41 @@ static int characters(const char *text)
     return n;
 }
 
+/* Does this text begin as a control character is written in these files, _xHHHH_? Source: ECMA-376 part 1, 22.9.2.19. */
+static bool is_escape(const char *text)
+{
+    return text[0] == '_' && text[1] == 'x' && strspn(text + 2, "0123456789abcdefABCDEF") >= 4 && text[6] == '_';
+}
+
+/* Written as it is read: what only looks like an escape has its first sign escaped, what XML lacks is left out. Caller
+ * frees. */
+static char *escaped(const char *text)
+{
+    char *out = malloc(7 * strlen(text) + 1), *to = out;
+    for (size_t step; out && *text; text += step) {
+        const size_t none = cnkit_not_xml(text);
+        step = none ? none : 1;
+        if (is_escape(text))
+            to = stpcpy(to, "_x005F_");
+        else if (!none)
+            *to++ = *text;
+    }
+    if (out)
+        *to = '\0';
+    return out;
+}
+
 static lxw_error put_text(struct book *b, const char *text, lxw_format *format)
 {
     const int width = width_of(text);
     if (width > b->widths[b->column])
         b->widths[b->column] = width;
-    return worksheet_write_string(b->sheet, (lxw_row_t)b->row - 1, (lxw_col_t)(b->column - 1), text, format);
+    char *own = escaped(text);
+    const lxw_error rc =
+        own ? worksheet_write_string(b->sheet, (lxw_row_t)b->row - 1, (lxw_col_t)(b->column - 1), own, format)
+            : LXW_ERROR_MEMORY_MALLOC_FAILED;
+    free(own);
+    return rc;
 }
 
 static int put_cell(struct book *b, const json_t *cell)
@@ -136,6 +166,15 @@ static void set_widths(struct book *b)
         worksheet_freeze_panes(b->sheet, (lxw_row_t)b->head, 0);
 }
 
+/* Names of sheets have no escapes. */
+static bool has_control(const char *name)
+{
+    for (; *name; name++)
+        if ((unsigned char)*name < ' ' || cnkit_not_xml(name))
+            return true;
+    return false;
+}
+
 static int put_sheet(struct book *b, const json_t *sheet)
 {
     const char *name = json_string_value(json_object_get(sheet, "name"));
@@ -146,8 +185,10 @@ static int put_sheet(struct book *b, const json_t *sheet)
     if (!name || !json_is_array(rows) || b->head < 0 || b->head > 100)
         return refuse(b, "ARG",
                       "sheet %s: a sheet is a map with name, rows and, if you like, head (0 to 100) and text_cols");
-    if (workbook_validate_sheet_name(b->book, name) != LXW_NO_ERROR || !*name)
-        return refuse(b, "ARG", "sheet %s: a name has 1 to 31 characters, none of []:*?/\\, and no other sheet has it");
+    if (workbook_validate_sheet_name(b->book, name) != LXW_NO_ERROR || !*name || has_control(name))
+        return refuse(b, "ARG",
+                      "sheet %s: a name has 1 to 31 characters, no control characters, none of []:*?/\\, and no other "
+                      "sheet has it");
     if (take_columns(b, json_object_get(sheet, "text_cols")) != MUSTER_OK)
         return MUSTER_FAILED;
     b->sheet = workbook_add_worksheet(b->book, name);

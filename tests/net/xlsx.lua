@@ -72,6 +72,18 @@ same(parse(bytes), { { name = "捐款", rows = { { "姓名", "证件号码", "�
 same(parse(write { { name = "a", rows = { { 9007199254740993, true, muster.null, "" }, { 0.1 } } } }),
   { { name = "a", rows = { { "9007199254740993", "TRUE" }, { "0.1" } } } })
 
+-- Every text comes back as it was, also one that looks like an escape; characters that XML lacks are left out.
+for _, text in ipairs { "_x0041_", "_x0041_x0042_", "a_x005F_x0041_b", "_x41_", "a\rb", "\u{1}", "_x005f_", "_x_", "__x0041_" } do
+  same(parse(write { { name = "a", rows = { { text } } } }), { { name = "a", rows = { { text } } } })
+end
+same(parse(write { { name = "a", rows = { { "甲\u{FFFE}乙\u{FFFF}丙" } } } }), { { name = "a", rows = { { "甲乙丙" } } } })
+same(rows_of('<c t="s"><v>0</v></c><c t="inlineStr"><is><t>b_x0009_</t></is></c><c t="str"><v>_x4F0A_</v></c>',
+  { ["xl/sharedStrings.xml"] = "<sst><si><t>a_x000D_</t></si></sst>" }), { { "a\r", "b\t", "伊" } })
+same(rows_of('<c t="str"><v>_xD83D_ _x0000_ _x12G4_</v></c>'), { { "_xD83D_ _x0000_ _x12G4_" } })
+for _, name in ipairs { "a\u{1}", "a\n", "\u{FFFF}" } do
+  refused("cnkit.xlsx_sheets", "no control characters", "cnkit.xlsx.write", { sheets = muster.json.encode { { name = name, rows = {} } } })
+end
+
 -- Bounds and mistakes name sheet, row and column.
 refused("cnkit.xlsx_sheets", "sheet 1, row 2, column 1", "cnkit.xlsx.write",
   { sheets = '[{"name":"a","rows":[[1],[{}]]}]' })

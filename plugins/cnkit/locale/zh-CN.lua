@@ -57,8 +57,8 @@ return {
   ["sheets is a list of 1 to 50 sheets"] = "sheets 应为 1 至 50 个工作表的列表",
   ["sheet %s: a sheet is a map with name, rows and, if you like, head (0 to 100) and text_cols"] =
     "第 %s 个工作表:应为含 name、rows 的映射,可另含 head(0 至 100)和 text_cols",
-  ["sheet %s: a name has 1 to 31 characters, none of []:*?/\\, and no other sheet has it"] =
-    "第 %s 个工作表:名称应为 1 至 31 字,不含 []:*?/\\,且不重复",
+  ["sheet %s: a name has 1 to 31 characters, no control characters, none of []:*?/\\, and no other sheet has it"] =
+    "第 %s 个工作表：名称应为 1 至 31 字，不含控制字符和 []:*?/\\，且不重复",
   ["sheet %s: text_cols is a list of column numbers from 1 to 256"] = "第 %s 个工作表:text_cols 应为 1 至 256 的列号列表",
   ["sheet %s, row %s: a row is a list of cells"] = "第 %s 个工作表第 %s 行:每行应为单元格列表",
   ["sheet %s, row %s: more than 256 cells in a row, or 20000 rows in all"] =
