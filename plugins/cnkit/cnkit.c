@@ -140,7 +140,7 @@ static const struct muster_command commands[] = {
      .summary_en = "Write an XLSX file.",
      .summary_zh = "生成 XLSX 文件",
      .doc =
-         "`sheets`: up to 50 of {name, rows, head?, text_cols?}; `rows` as in csv.format, `head` says how many of them are headings (bold, kept in sight). Texts are never formulas; integers beyond 2^53 and numbers in text_cols are written as texts, for a spreadsheet has 15 digits. Up to 20000 rows, 256 columns and 400000 cells in all.",
+         "`sheets`: up to 50 of {name, rows, head?, text_cols?}; `rows` as in csv.format, `head` says how many of them are headings (bold, kept in sight). Texts are never formulas; integers of more than 15 digits and what is in text_cols are written as texts, for a spreadsheet keeps no more. Up to 20000 rows, 256 columns and 400000 cells in all.",
      .timeout_ms = 10000,
      .run = cnkit_xlsx_write},
     {.name = "cnkit.xlsx.parse",

@@ -63,8 +63,8 @@ void xlsx_read_book(struct xlsx *x);
 /* The part of a sheet, or NULL. */
 const char *xlsx_target(const struct xlsx *x, size_t sheet);
 
-/* xlsx_cell.c: a number as a text, by its style. */
-void xlsx_number(const struct xlsx *x, const char *value, size_t style, char out[64]);
+/* xlsx_cell.c: a number as a text, by its style: `value` itself or `out`. */
+const char *xlsx_number(const struct xlsx *x, const char *value, size_t style, char out[64]);
 /* Undo the escapes of a text, in place: _x000D_ is a line end. How many bytes are left. */
 size_t xlsx_unescape(char *text, size_t len);
 

@@ -37,14 +37,25 @@ static bool put_date(const struct xlsx *x, double serial, char out[64])
     return true;
 }
 
-void xlsx_number(const struct xlsx *x, const char *value, size_t style, char out[64])
+/* Digits of a whole number: a code that is longer than a double's 15 digits keeps them all. */
+static bool is_whole(const char *value)
+{
+    const char *digits = value + (*value == '-');
+    return *digits && !digits[strspn(digits, "0123456789")];
+}
+
+const char *xlsx_number(const struct xlsx *x, const char *value, size_t style, char out[64])
 {
     char *end;
     const double number = strtod(value, &end);
     if (end == value || *end || !isfinite(number))
-        snprintf(out, 64, "%.63s", value);
-    else if (style >= x->ndates || !x->dates[style] || !put_date(x, number, out))
-        snprintf(out, 64, "%.15g", number);
+        return value;
+    if (style < x->ndates && x->dates[style] && put_date(x, number, out))
+        return out;
+    if (is_whole(value))
+        return value;
+    snprintf(out, 64, "%.15g", number);
+    return out;
 }
 
 /* Four digits between _x and _ as a character of UTF-16; 0 for what is none, or half of one. */

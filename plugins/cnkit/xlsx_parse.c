@@ -73,8 +73,8 @@ static void finish_cell(struct sheet *s)
         const char *word = s->text[0] == '1' ? "TRUE" : "FALSE";
         reply_cell(s, word, strlen(word));
     } else if (strcmp(s->type, "n") == 0) {
-        xlsx_number(x, s->text, s->style, number);
-        reply_cell(s, number, strlen(number));
+        const char *shown = xlsx_number(x, s->text, s->style, number);
+        reply_cell(s, shown, strlen(shown));
     } else
         reply_cell(s, s->text, xlsx_unescape(s->text, s->len));
 }

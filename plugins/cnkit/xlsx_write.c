@@ -12,7 +12,7 @@
  * text is never taken for a formula, and a number that a spreadsheet could not keep (15 digits) is a text. */
 
 enum { SHEETS_MAX = 50, ROWS_MAX = 20000, COLUMNS_MAX = 256, CELLS_MAX = 400000, CHARS_MAX = 32767, OUT_MAX = 7 << 20 };
-#define EXACT_MAX INT64_C(9007199254740991)
+#define EXACT_MAX INT64_C(999999999999999) /* what a spreadsheet shows whole */
 
 struct book {
     const struct muster_host *host;

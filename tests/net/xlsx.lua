@@ -72,6 +72,13 @@ same(parse(bytes), { { name = "捐款", rows = { { "姓名", "证件号码", "�
 same(parse(write { { name = "a", rows = { { 9007199254740993, true, muster.null, "" }, { 0.1 } } } }),
   { { name = "a", rows = { { "9007199254740993", "TRUE" }, { "0.1" } } } })
 
+-- Digits beyond the 15 of a spreadsheet are kept: written as texts, read as they stand in the file.
+same(rows_of('<c><v>110105194912310021</v></c><c><v>-1234567890123456789</v></c><c><v>0.30000000000000004</v></c><c><v>1E3</v></c>'),
+  { { "110105194912310021", "-1234567890123456789", "0.3", "1000" } })
+same(rows_of("<c><v>" .. ("7"):rep(90) .. "</v></c>"), { { ("7"):rep(90) } })
+local wide_number = write { { name = "a", rows = { { 1234567890123456, -999999999999999 } } } }
+same(parse(wide_number), { { name = "a", rows = { { "1234567890123456", "-999999999999999" } } } })
+
 -- Every text comes back as it was, also one that looks like an escape; characters that XML lacks are left out.
 for _, text in ipairs { "_x0041_", "_x0041_x0042_", "a_x005F_x0041_b", "_x41_", "a\rb", "\u{1}", "_x005f_", "_x_", "__x0041_" } do
   same(parse(write { { name = "a", rows = { { text } } } }), { { name = "a", rows = { { text } } } })
