@@ -14,7 +14,8 @@
  * later; this one does not, and is read back as the bare text by every spreadsheet. Texts of more than 255 bytes are
  * no literals in a formula, and no numbers either: they are written as others.
  *
- * Both are undone exactly by csv.parse unescape=1. Numbers, true and false are written bare; null is an empty cell. */
+ * Both are undone exactly by csv.parse unescape=1. Numbers, true and false of other columns are written bare; null is an
+ * empty cell. */
 
 enum { ROWS_MAX = 20000, COLUMNS_MAX = 256, CELL_BYTES_MAX = 32767, LITERAL_MAX = 255, OUT_MAX = 7 * 1024 * 1024 };
 
@@ -126,6 +127,8 @@ static int put_cell(struct out *o, const json_t *cell)
     default:
         return refuse(o, "ARG", "cnkit.csv_rows", "row %s, column %s: a cell is a text, a number, true, false or null");
     }
+    if (o->text_cols[o->column])
+        return put_text(o, number, strlen(number));
     if (reserve(o, sizeof(number)) != MUSTER_OK)
         return MUSTER_FAILED;
     put(o, number, strlen(number));

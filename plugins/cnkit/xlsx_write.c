@@ -94,6 +94,26 @@ static lxw_error put_text(struct book *b, const char *text, lxw_format *format)
     return rc;
 }
 
+/* An integer with more digits than a spreadsheet keeps. */
+static bool is_long(const json_t *cell)
+{
+    const json_int_t n = json_integer_value(cell);
+    return n > EXACT_MAX || n < -EXACT_MAX;
+}
+
+/* A number, true or false as a text; "" for null. */
+static const char *as_text(const json_t *cell, char out[40])
+{
+    if (json_is_boolean(cell))
+        return json_is_true(cell) ? "TRUE" : "FALSE";
+    out[0] = '\0';
+    if (json_is_integer(cell))
+        snprintf(out, 40, "%" JSON_INTEGER_FORMAT, json_integer_value(cell));
+    else if (json_is_real(cell))
+        snprintf(out, 40, "%.15g", json_real_value(cell));
+    return out;
+}
+
 static int put_cell(struct book *b, const json_t *cell)
 {
     char number[40];
@@ -109,15 +129,10 @@ static int put_cell(struct book *b, const json_t *cell)
         return refuse(b, "LIMIT", "sheet %s, row %s, column %s: the cell has more than 32767 characters");
     if (json_is_string(cell))
         rc = put_text(b, json_string_value(cell), format);
-    else if (json_is_integer(cell)) {
-        const json_int_t n = json_integer_value(cell);
-        snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT, n);
-        if (b->text_cols[b->column] || n > EXACT_MAX || n < -EXACT_MAX)
-            rc = put_text(b, number, format);
-        else
-            rc = worksheet_write_number(b->sheet, row, column, (double)n, format);
-    } else if (json_is_real(cell))
-        rc = worksheet_write_number(b->sheet, row, column, json_real_value(cell), format);
+    else if (b->text_cols[b->column] || is_long(cell))
+        rc = put_text(b, as_text(cell, number), format);
+    else if (json_is_number(cell))
+        rc = worksheet_write_number(b->sheet, row, column, json_number_value(cell), format);
     else if (json_is_boolean(cell))
         rc = worksheet_write_boolean(b->sheet, row, column, json_is_true(cell), format);
     return rc == LXW_NO_ERROR ? MUSTER_OK : refuse(b, "ARG", "sheet %s, row %s, column %s: the cell can't be written");
@@ -175,16 +190,33 @@ static bool has_control(const char *name)
     return false;
 }
 
+/* A map with these keys and no others, for a misspelt one would be left out silently. */
+static bool is_sheet(const json_t *sheet)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)sheet, key, value)
+    {
+        const bool known = (strcmp(key, "name") == 0 && json_is_string(value)) ||
+                           (strcmp(key, "rows") == 0 && json_is_array(value)) ||
+                           (strcmp(key, "head") == 0 && json_is_integer(value)) || strcmp(key, "text_cols") == 0;
+        if (!known)
+            return false;
+    }
+    return json_object_get(sheet, "name") && json_object_get(sheet, "rows");
+}
+
 static int put_sheet(struct book *b, const json_t *sheet)
 {
     const char *name = json_string_value(json_object_get(sheet, "name"));
     const json_t *rows = json_object_get(sheet, "rows");
+    const json_int_t head = json_integer_value(json_object_get(sheet, "head"));
     b->row = 0;
-    b->head = (int)json_integer_value(json_object_get(sheet, "head"));
     memset(b->widths, 0, sizeof(b->widths));
-    if (!name || !json_is_array(rows) || b->head < 0 || b->head > 100)
+    if (!is_sheet(sheet) || head < 0 || head > 100)
         return refuse(b, "ARG",
                       "sheet %s: a sheet is a map with name, rows and, if you like, head (0 to 100) and text_cols");
+    b->head = (int)head;
     if (workbook_validate_sheet_name(b->book, name) != LXW_NO_ERROR || !*name || has_control(name))
         return refuse(b, "ARG",
                       "sheet %s: a name has 1 to 31 characters, no control characters, none of []:*?/\\, and no other "

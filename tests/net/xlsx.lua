@@ -77,6 +77,8 @@ same(rows_of('<c><v>110105194912310021</v></c><c><v>-1234567890123456789</v></c>
   { { "110105194912310021", "-1234567890123456789", "0.3", "1000" } })
 same(rows_of("<c><v>" .. ("7"):rep(90) .. "</v></c>"), { { ("7"):rep(90) } })
 local wide_number = write { { name = "a", rows = { { 1234567890123456, -999999999999999 } } } }
+local function is_text(number) return write({ { name = "a", rows = { { number } } } }):find("xl/sharedStrings.xml", 1, true) end
+assert(is_text(1234567890123456) and not is_text(999999999999999), "integers of 16 digits are texts")
 same(parse(wide_number), { { name = "a", rows = { { "1234567890123456", "-999999999999999" } } } })
 
 -- Every text comes back as it was, also one that looks like an escape; characters that XML lacks are left out.
@@ -91,9 +93,19 @@ for _, name in ipairs { "a\u{1}", "a\n", "\u{FFFF}" } do
   refused("cnkit.xlsx_sheets", "no control characters", "cnkit.xlsx.write", { sheets = muster.json.encode { { name = name, rows = {} } } })
 end
 
+-- Whatever stands in a text column is a text: the file has a part for them, as it has for no number.
+for _, cell in ipairs { 0.5, true, 7 } do
+  local function has_texts(columns) return write({ { name = "a", rows = { { cell } }, text_cols = columns } }):find("xl/sharedStrings.xml", 1, true) end
+  assert(has_texts { 1 } and not has_texts { 2 }, "in a text column: " .. tostring(cell))
+end
+same(parse(write { { name = "a", rows = { { 0.5, true, 7 } }, text_cols = { 1, 2, 3 } } }), { { name = "a", rows = { { "0.5", "TRUE", "7" } } } })
+
 -- Bounds and mistakes name sheet, row and column.
 refused("cnkit.xlsx_sheets", "sheet 1, row 2, column 1", "cnkit.xlsx.write",
   { sheets = '[{"name":"a","rows":[[1],[{}]]}]' })
+for _, wrong in ipairs { '"textcols":[1]', '"head":"1"', '"head":101', '"text_cols":1' } do
+  refused("cnkit.xlsx_sheets", "sheet 1: ", "cnkit.xlsx.write", { sheets = '[{"name":"a","rows":[],' .. wrong .. "}]" })
+end
 refused("cnkit.xlsx_sheets", "no other sheet has it", "cnkit.xlsx.write",
   { sheets = '[{"name":"a","rows":[]},{"name":"A","rows":[]}]' })
 refused("cnkit.xlsx_sheets", "1 to 50 sheets", "cnkit.xlsx.write", { sheets = "[]" })
