@@ -25,28 +25,39 @@ static int refuse(struct amount *a, const char *why)
 
 static const char bad[] = "this is no amount in yuan: write it like 69,650.00 or 6.965万";
 
-/* Full-width signs become ASCII, 万 w, 亿 y; the currency before and behind is left out. */
+/* A sign of people as one of ours: full-width ones become ASCII, 万 w, 亿 y, 元 u, ￥ r. 0: it has no place here. */
+static char sign(int32_t c)
+{
+    static const struct {
+        int32_t theirs;
+        char ours;
+    } signs[] = {{0x4E07, 'w'}, {0x4EBF, 'y'}, {0x5143, 'u'}, {0x5706, 'u'}, {0x5713, 'u'}, /* 万 亿 元 圆 圓 */
+                 {0xA5, 'r'},   {0xFFE5, 'r'}, {0x2212, '-'}};                              /* ¥ ￥ − */
+    for (size_t i = 0; i < sizeof(signs) / sizeof(*signs); i++)
+        if (c == signs[i].theirs)
+            return signs[i].ours;
+    if (c >= 0xFF01 && c <= 0xFF5E)
+        c -= 0xFEE0;
+    return c > 0x7E || (c >= 'a' && c <= 'z') ? 0 : (char)c;
+}
+
+static bool in_figures(char c)
+{
+    return (c >= '0' && c <= '9') || c == '.' || c == ',';
+}
+
+/* Blanks stand around the currency and the unit, but never inside of the figures: 1 2 is two amounts. */
 static bool plain(struct amount *a, const int32_t *points, int count)
 {
     size_t n = 0;
+    bool blank = false;
     for (int i = 0; i < count; i++) {
-        int32_t c = points[i];
-        if (c >= 0xFF01 && c <= 0xFF5E)
-            c -= 0xFEE0;
-        if (c == ' ' || c == 0xA5 || c == 0xFFE5 || c == 0x5706 || c == 0x5713) /* ¥ ￥ 圆 圓 */
-            c = c == ' ' ? ' ' : c == 0xA5 || c == 0xFFE5 ? '$' : 0x5143;
-        if (c == 0x2212)
-            c = '-';
-        if (c == 0x4E07 || c == 0x4EBF) /* 万 亿 */
-            c = c == 0x4E07 ? 'w' : 'y';
-        else if (c == 0x5143) /* 元 */
-            c = 'u';
-        else if (c == 'w' || c == 'y' || c == 'u')
+        const char c = sign(points[i]);
+        if (c == 0 || n == PLAIN_MAX || (blank && n > 0 && in_figures(a->text[n - 1]) && in_figures(c)))
             return false;
-        if (c > 0x7E || n == PLAIN_MAX)
-            return false;
+        blank = c == ' ';
         if (c != ' ')
-            a->text[n++] = (char)c;
+            a->text[n++] = c;
     }
     a->text[n] = '\0';
     return true;
@@ -105,7 +116,7 @@ static int read(struct amount *a, int64_t *fen)
     a->at += negative;
     if (strncmp(a->at, "RMB", 3) == 0 || strncmp(a->at, "CNY", 3) == 0)
         a->at += 3;
-    else if (*a->at == '$')
+    else if (*a->at == 'r')
         a->at++;
     if (whole(a, &yuan) != MUSTER_OK || fraction(a, &rest) != MUSTER_OK)
         return MUSTER_FAILED;
