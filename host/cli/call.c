@@ -137,7 +137,8 @@ static int run(struct call *call, char **words, int count, struct err *err)
         slices[i] = slice_of(words[i]);
     options.proto = call->proto;
     options.name = "muster-call";
-    int rv = client_open(&options, &client, err);
+    int rv = call->out ? call_out_try(call->out, err) : 0;
+    rv = rv ? rv : client_open(&options, &client, err);
     if (rv == 0)
         cell_use_hello(client_hello(client));
     if (rv == 0 && call->dry_run)

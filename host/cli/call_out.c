@@ -5,7 +5,7 @@
 #include "wire/render.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +16,6 @@
  * spreadsheets: it sends the table back to the server's cnkit and writes what that returns. */
 
 enum kind { OUT_NONE, OUT_JSON, OUT_SVG, OUT_CSV, OUT_XLSX };
-enum { PATH_BYTES = 4096 };
 
 static enum kind kind_of(const char *path)
 {
@@ -53,17 +52,62 @@ static int write_all(int fd, struct slice bytes)
     return fsync(fd);
 }
 
-static int write_file(const char *path, struct slice bytes, struct err *err)
+/* Where the bytes go: behind a link, the file itself; and the mode that it has or gets. */
+struct place {
+    char path[PATH_MAX];
+    mode_t mode;
+};
+
+static int find_place(const char *path, struct place *out, struct err *err)
 {
-    char tmp[PATH_BYTES];
-    if (snprintf(tmp, sizeof(tmp), "%s.XXXXXX", path) >= (int)sizeof(tmp))
-        return err_set(err, ERR_ARG, "--out: the path is too long");
-    int fd = mkstemp(tmp), rv = 0;
-    if (fd < 0)
-        return err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
+    struct stat there;
     const mode_t mask = umask(0);
     umask(mask);
-    if (write_all(fd, bytes) != 0 || fchmod(fd, 0666 & ~mask) != 0 || rename(tmp, path) != 0)
+    out->mode = 0666 & ~mask;
+    if (lstat(path, &there) != 0) {
+        if (errno != ENOENT)
+            return err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
+        snprintf(out->path, sizeof(out->path), "%s", path); /* a longer one would have been refused */
+        return 0;
+    }
+    if (!realpath(path, out->path) || stat(out->path, &there) != 0 || access(out->path, W_OK) != 0)
+        return err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
+    if (!S_ISREG(there.st_mode))
+        return err_set(err, ERR_IO, "%s: it is there, and no file", path);
+    out->mode = there.st_mode & 0777;
+    return 0;
+}
+
+/* A new file beside the place; its name is in `tmp`. */
+static int open_beside(const struct place *p, char tmp[PATH_MAX + 8], struct err *err)
+{
+    snprintf(tmp, PATH_MAX + 8, "%s.XXXXXX", p->path);
+    const int fd = mkstemp(tmp);
+    return fd >= 0 ? fd : err_set(err, ERR_IO, "%s: %s", p->path, strerror(errno));
+}
+
+int call_out_try(const char *path, struct err *err)
+{
+    char tmp[PATH_MAX + 8];
+    struct place place;
+    int fd = find_place(path, &place, err);
+    fd = fd == 0 ? open_beside(&place, tmp, err) : fd;
+    if (fd < 0)
+        return fd;
+    close(fd);
+    unlink(tmp);
+    return 0;
+}
+
+static int write_file(const char *path, struct slice bytes, struct err *err)
+{
+    char tmp[PATH_MAX + 8];
+    struct place place;
+    int rv = find_place(path, &place, err);
+    const int fd = rv == 0 ? open_beside(&place, tmp, err) : rv;
+    if (fd < 0)
+        return fd;
+    if (write_all(fd, bytes) != 0 || fchmod(fd, place.mode) != 0 || rename(tmp, place.path) != 0)
         rv = err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
     close(fd);
     if (rv != 0)
@@ -128,8 +172,8 @@ static int write_table(const char *path, enum kind kind, struct client *client, 
     return rv;
 }
 
-int call_out_write(const char *path, struct client *client, struct slice reply, const struct shape *shape,
-                   struct err *err)
+static int write_reply(const char *path, struct client *client, struct slice reply, const struct shape *shape,
+                       struct err *err)
 {
     const enum kind kind = kind_of(path);
     struct reader r = {reader_strip(reply)};
@@ -153,5 +197,18 @@ int call_out_write(const char *path, struct client *client, struct slice reply, 
     } else if (rv == 0)
         rv = write_table(path, kind, client, buf_view(&json), shape, err);
     buf_close(&json);
+    return rv;
+}
+
+int call_out_write(const char *path, struct client *client, struct slice reply, const struct shape *shape,
+                   struct err *err)
+{
+    int rv = write_reply(path, client, reply, shape, err);
+    if (rv == 0 || !err)
+        return rv;
+    /* Whoever reads this must not send a command again that has changed something. */
+    struct err why = *err;
+    err_rule(err, rv, why.rule, why.arg, "the command was carried out, but its reply could not be written: %s",
+             why.text);
     return rv;
 }

@@ -81,6 +81,25 @@ call cnkit.csv.format rows='[["甲",1]]' --out "$dir/own.csv" || fail "bytes"
 call cnkit.xlsx.write sheets='[{"name":"a","rows":[[1]]}]' --out "$dir/own.xlsx" || fail "bytes"
 "$MUSTER" play tests/cli/call_out.lua -- "$dir/own.xlsx" '[["1"]]' >"$dir/said" 2>&1 || fail "own.xlsx"
 
+# A file that is there keeps its mode, and a link leads where it led.
+echo before >"$dir/private.csv"
+chmod 600 "$dir/private.csv"
+ln -s private.csv "$dir/link.csv"
+call org.person.get 007 --out "$dir/link.csv" || fail "through a link"
+[ -L "$dir/link.csv" ] || fail "the link is gone"
+[ "$(stat -c %a "$dir/private.csv")" = 600 ] || fail "a private file can be read by all"
+grep -q 007 "$dir/private.csv" || fail "not written through the link"
+
+# A file that can't be written is found out before anything is sent; what goes wrong afterwards says that it was done.
+ln -s nowhere.csv "$dir/broken.csv"
+mkdir "$dir/folder.csv"
+for out in none/unit.csv broken.csv folder.csv; do
+  if call org.unit.add code=NEW name=新单位 kind=county parent=YL --out "$dir/$out"; then fail "not refused: $out"; fi
+  refused NOTFOUND org.unit.get NEW lang=en
+done
+refused "the command was carried out" org.unit.add code=NEW name=新单位 kind=county parent=YL --out "$dir/new.svg"
+call org.unit.get NEW || fail "it was not carried out"
+
 # What can't be.
 refused "its ending says" org.person.get 007 --out "$dir/person.doc"
 refused "no picture" org.person.get 007 --out "$dir/person.svg"
