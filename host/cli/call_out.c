@@ -1,5 +1,6 @@
 #include "cli/call_out.h"
 
+#include "base/utf8.h"
 #include "cli/call_table.h"
 #include "wire/reader.h"
 #include "wire/render.h"
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,13 +19,20 @@
 
 enum kind { OUT_NONE, OUT_JSON, OUT_SVG, OUT_CSV, OUT_XLSX };
 
+static const struct {
+    const char *ending, *wanted, *found; /* what the file is, what a reply of text or bytes is that fits it */
+} kinds[] = {{"", "", ""},
+             {".json", "JSON", "a text"},
+             {".svg", "a picture", "a picture"},
+             {".csv", "a table", "bytes"},
+             {".xlsx", "a spreadsheet's file", "a spreadsheet's file"}};
+
 static enum kind kind_of(const char *path)
 {
-    static const char *const endings[] = {"", ".json", ".svg", ".csv", ".xlsx"};
     const size_t len = strlen(path);
     for (int kind = OUT_JSON; kind <= OUT_XLSX; kind++) {
-        const size_t ending = strlen(endings[kind]);
-        if (len > ending && strcmp(path + len - ending, endings[kind]) == 0)
+        const size_t ending = strlen(kinds[kind].ending);
+        if (len > ending && strcasecmp(path + len - ending, kinds[kind].ending) == 0)
             return (enum kind)kind;
     }
     return OUT_NONE;
@@ -172,6 +181,27 @@ static int write_table(const char *path, enum kind kind, struct client *client, 
     return rv;
 }
 
+/* What a text or bytes are, as a file. On the wire both are the same: the declaration tells them apart, or their first
+ * bytes do. */
+static enum kind kind_of_bytes(struct slice s, const struct shape *shape)
+{
+    if (s.len > 4 && memcmp(s.data, "<svg", 4) == 0)
+        return OUT_SVG;
+    if (s.len > 2 && memcmp(s.data, "PK", 2) == 0)
+        return OUT_XLSX;
+    return (shape && shape->type == SHAPE_BLOB) || !utf8_valid(s) ? OUT_CSV : OUT_JSON;
+}
+
+static int write_bytes(const char *path, enum kind kind, struct slice bytes, enum kind is, struct err *err)
+{
+    if (is == kind)
+        return write_file(path, bytes, err);
+    if (kind == OUT_SVG)
+        return err_set(err, ERR_STATE, "the reply is no picture; pictures.map, pictures.figure and cnkit.svg.* draw");
+    return err_set(err, ERR_STATE, "the reply is %s, not %s; --out FILE%s takes it", kinds[is].found,
+                   kinds[kind].wanted, kinds[is].ending);
+}
+
 static int write_reply(const char *path, struct client *client, struct slice reply, const struct shape *shape,
                        struct err *err)
 {
@@ -179,22 +209,21 @@ static int write_reply(const char *path, struct client *client, struct slice rep
     struct reader r = {reader_strip(reply)};
     struct node node = {0};
     struct buf json = {0};
-    int rv = reader_next(&r, &node) == 1 ? 0 : err_set(err, ERR_PROTO, "the server's reply makes no sense");
-    const bool bytes = node.type == NODE_TEXT || node.type == NODE_BLOB;
-    if (rv == 0 && kind == OUT_SVG)
-        return bytes && node.s.len > 4 && memcmp(node.s.data, "<svg", 4) == 0
-                   ? write_file(path, node.s, err)
-                   : err_set(err, ERR_STATE,
-                             "the reply is no picture; pictures.map, pictures.figure and cnkit.svg.* draw");
-    if (rv == 0 && bytes &&
-        (kind == OUT_CSV || (kind == OUT_XLSX && node.s.len > 2 && memcmp(node.s.data, "PK", 2) == 0)))
-        return write_file(path, node.s, err);
-    if (rv == 0 && (rv = render_json(reply, &json)) != 0)
+    if (reader_next(&r, &node) != 1)
+        return err_set(err, ERR_PROTO, "the server's reply makes no sense");
+    if (node.type == NODE_TEXT || node.type == NODE_BLOB) {
+        const enum kind is = kind_of_bytes(node.s, shape);
+        if (kind != OUT_JSON || is == OUT_XLSX || is == OUT_CSV)
+            return write_bytes(path, kind, node.s, is, err);
+    } else if (kind == OUT_SVG)
+        return write_bytes(path, kind, node.s, OUT_JSON, err);
+    int rv = render_json(reply, &json);
+    if (rv != 0)
         err_set(err, rv, "the reply can't be shown as JSON");
-    if (rv == 0 && kind == OUT_JSON) {
+    else if (kind == OUT_JSON) {
         buf_byte(&json, '\n');
         rv = write_file(path, buf_view(&json), err);
-    } else if (rv == 0)
+    } else
         rv = write_table(path, kind, client, buf_view(&json), shape, err);
     buf_close(&json);
     return rv;
