@@ -18,7 +18,8 @@ static const char manual[] =
     "  muster call fund.give fund=DUES donor=M001 amount_fen=500000\n\n" CELL_MANUAL "\n"
     "  --dry-run             for administrators: undo it, and show the rows that it would change\n"
     "  --json                print the reply as JSON\n"
-    "  --out FILE            write the reply to FILE: a picture (.svg), a table (.csv, .xlsx), or .json\n"
+    "  --out FILE            write the reply to FILE: a picture (.svg), a table (.csv, .xlsx), or .json.\n"
+    "                        In tables money is in yuan (32549.00) and instants are civil time; .json is exact\n"
     "  --resp2               speak RESP2; the reply is shown as it comes\n" CONNECT_MANUAL
     "\nExit status: 0 done, 2 wrong argument or command, 3 not found, 4 refused by a rule or state, 5 not permitted,\n"
     "6 not signed in, 7 busy or timed out (try again), 8 protocol, 9 internal or no connection.\n";

@@ -169,7 +169,7 @@ static int write_table(const char *path, enum kind kind, struct client *client, 
     struct node node;
     struct call_table table;
     json_t *value = json_loadb(json.data, json.len, JSON_DECODE_ANY, NULL);
-    int rv = call_table_open(&table, value, shape, err);
+    int rv = call_table_open(&table, value, shape, kind == OUT_XLSX, err);
     rv = rv ? rv : ask_kit(client, kind, &table, &reply, err);
     if (rv == 0) {
         struct reader r = {reader_strip(reply)};

@@ -2,6 +2,9 @@
 
 #include "cli/cell.h"
 
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,15 +47,55 @@ static json_t *as_json(json_t *value)
     return out;
 }
 
-/* A list or map inside a cell is written as JSON, everything else as it is. */
+/* A whole number; JSON has large ones as texts. */
+static bool whole(const json_t *value, int64_t *out)
+{
+    char *end;
+    const char *text = json_string_value(value);
+    if (json_is_integer(value)) {
+        *out = json_integer_value(value);
+        return true;
+    }
+    errno = 0;
+    *out = text ? strtoll(text, &end, 10) : 0;
+    return text && *text && !*end && errno == 0;
+}
+
+/* 6965000 fen as 69650.00, which a spreadsheet sums. As a number it has no more digits than one keeps. */
+static json_t *yuan(const struct call_table *t, int64_t fen)
+{
+    char text[40];
+    const uint64_t size = fen < 0 ? 0 - (uint64_t)fen : (uint64_t)fen;
+    if (t->numbers && size < UINT64_C(1000000000000000))
+        return json_real((double)fen / 100);
+    snprintf(text, sizeof(text), "%s%" PRIu64 ".%02d", fen < 0 ? "-" : "", size / 100, (int)(size % 100));
+    return json_string(text);
+}
+
+static json_t *instant(int64_t ms)
+{
+    struct buf text = {0};
+    cell_instant(ms, &text);
+    json_t *out = json_string(buf_cstr(&text));
+    buf_close(&text);
+    return out;
+}
+
+/* Money and instants are written as the screen shows them, a list or map as JSON, everything else as it is. */
 static void add_cell(struct call_table *t, json_t *row, json_t *value, const struct shape *shape)
 {
-    (void)shape;
     const size_t column = json_array_size(row) + 1;
     const char *text = json_string_value(value);
-    if (text && column <= CALL_TABLE_COLUMNS && is_spoilt(text))
-        t->text_cols[column] = true;
-    json_array_append_new(row, json_is_array(value) || json_is_object(value) ? as_json(value) : json_incref(value));
+    int64_t number;
+    if (cell_is_money(shape) && whole(value, &number)) {
+        json_array_append_new(row, yuan(t, number));
+    } else if (shape && shape->type == SHAPE_INSTANT && whole(value, &number)) {
+        json_array_append_new(row, instant(number));
+    } else {
+        if (text && column <= CALL_TABLE_COLUMNS && is_spoilt(text))
+            t->text_cols[column] = true;
+        json_array_append_new(row, json_is_array(value) || json_is_object(value) ? as_json(value) : json_incref(value));
+    }
 }
 
 /* -- rows -- */
@@ -75,6 +118,15 @@ static void add_row(struct call_table *t, const json_t *keys, json_t *value, con
     json_array_append_new(t->rows, row);
 }
 
+static json_t *heading(const char *key, const struct shape *shape)
+{
+    struct buf text = {0};
+    cell_key(slice_of(key), shape, &text);
+    json_t *out = json_string(buf_cstr(&text));
+    buf_close(&text);
+    return out;
+}
+
 static void add_rows(struct call_table *t, const json_t *list, const struct shape *shape)
 {
     json_t *keys = json_object(), *item, *value;
@@ -86,7 +138,8 @@ static void add_rows(struct call_table *t, const json_t *list, const struct shap
     }
     if (json_object_size(keys) > 0) {
         json_t *head = json_array();
-        json_object_foreach(keys, key, value) json_array_append_new(head, json_string(key));
+        json_object_foreach(keys, key, value)
+            json_array_append_new(head, heading(key, cell_field(shape, slice_of(key))));
         json_array_append_new(t->rows, head);
     }
     json_array_foreach(list, i, item) add_row(t, keys, item, shape);
@@ -118,10 +171,10 @@ static int count_lists(json_t *map, const struct shape *shape, const char **foun
     return count;
 }
 
-int call_table_open(struct call_table *t, json_t *reply, const struct shape *shape, struct err *err)
+int call_table_open(struct call_table *t, json_t *reply, const struct shape *shape, bool numbers, struct err *err)
 {
     const char *name = NULL;
-    *t = (struct call_table){.rows = json_array()};
+    *t = (struct call_table){.rows = json_array(), .numbers = numbers};
     if (json_is_object(reply)) {
         const int lists = count_lists(reply, shape, &name);
         if (lists > 1)

@@ -20,7 +20,7 @@ refused() { # refused WORDS ARGUMENT…
   grep -qF -- "$words" "$dir/said" || fail "it does not say \"$words\": $*"
 }
 
-call org.unit.add code=YL name=伊犁州退役军人事务局 kind=prefecture || fail "a unit"
+call org.unit.add code=YL name=伊犁州退役军人事务局 kind=prefecture on=2019-01-01 || fail "a unit"
 call org.person.add code=007 name='=1+1' unit=YL status=staff || fail "a person"
 call org.person.add code=M-2 name=示例二 unit=YL status=staff || fail "a person"
 
@@ -54,6 +54,25 @@ for kind in csv xlsx; do
 done
 call acl.why li cnkit.csv.format lang=en || fail "acl.why"
 grep -q 'open to everybody who is signed in' "$dir/said" || fail "acl.why does not tell"
+
+# Tables are for people: money in yuan that a spreadsheet sums, instants as civil time. JSON stays exact.
+call org.branch.add code=B1 name=机关党支部 unit=YL on=2019-01-01 || fail "a branch"
+call org.person.add code=M001 name=示例一 unit=YL || fail "a person"
+call org.branch.join person=M001 branch=B1 on=2019-01-01 || fail "a member"
+call fund.open code=DUES kind=special_dues name=特殊党费 unit=YL opens=2020-02-10 || fail "a fund"
+call fund.give fund=DUES donor=M001 amount_fen=3254900 on=2020-03-01 at=2020-03-01T04:00:00Z || fail "a gift"
+call fund.totals fund=DUES by=branch --out "$dir/totals.csv" || fail "totals"
+grep -q '^.*key,.*received (yuan),' "$dir/totals.csv" || fail "its head: $(cat "$dir/totals.csv")"
+grep -q ',32549.00,0.00,32549.00' "$dir/totals.csv" || fail "money: $(cat "$dir/totals.csv")"
+call fund.totals fund=DUES by=branch --out "$dir/totals.json" || fail "totals"
+grep -q '"received_fen":3254900' "$dir/totals.json" || fail "JSON is not exact"
+call fund.totals fund=DUES by=branch --out "$dir/totals.xlsx" || fail "totals"
+"$MUSTER" play tests/cli/call_out.lua -- "$dir/totals.xlsx" \
+  '[["key","gifts","donors","received (yuan)","refunded (yuan)","net (yuan)"],["B1","1","1","32549","0","32549"]]' >"$dir/said" 2>&1 ||
+  fail "totals.xlsx"
+call notes.add text=伊犁 at=2020-02-29T06:00:00Z || fail "a note"
+call notes.list --out "$dir/notes.csv" || fail "notes"
+grep -q ',2020-02-29 14:00:00' "$dir/notes.csv" || fail "an instant: $(cat "$dir/notes.csv")"
 
 # What a spreadsheet would take for a number, a date or a time stays a text; plain numbers and days stay bare.
 call cnkit.csv.parse bytes='1E5,3-4,1/2,12:30,12,2020-02-29,-5,1.50,a1' --out "$dir/like.csv" || fail "texts like numbers"
