@@ -335,6 +335,96 @@ static void try_picture(const char *name, struct slice s)
     finish(&c);
 }
 
+/* -- an XLSX file around XML that may be anything -- */
+
+static uint32_t crc32_of(struct slice s)
+{
+    uint32_t c = 0xFFFFFFFF;
+    for (size_t i = 0; i < s.len; i++) {
+        c ^= (unsigned char)s.data[i];
+        for (int k = 0; k < 8; k++)
+            c = c & 1 ? 0xEDB88320 ^ (c >> 1) : c >> 1;
+    }
+    return ~c;
+}
+
+static void put_number(struct buf *b, uint32_t n, int bytes)
+{
+    for (int i = 0; i < bytes; i++)
+        buf_byte(b, (char)(n >> (8 * i)));
+}
+
+/* What both heads of a part say: version, flags, stored, time and day, checksum, sizes, the name's length. */
+static void put_head(struct buf *b, struct slice part, const char *name)
+{
+    const uint32_t fields[][2] = {{20, 2},
+                                  {0, 2},
+                                  {0, 2},
+                                  {0, 2},
+                                  {0x21, 2},
+                                  {crc32_of(part), 4},
+                                  {(uint32_t)part.len, 4},
+                                  {(uint32_t)part.len, 4},
+                                  {(uint32_t)strlen(name), 2},
+                                  {0, 2}};
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+        put_number(b, fields[i][0], (int)fields[i][1]);
+}
+
+/* The input's parts, each ended by a 1, are the sheet, the shared texts, the styles and the workbook; those that are
+ * missing are as they should be. */
+static void try_parts(struct slice s)
+{
+    static const struct {
+        const char *name, *text;
+    } parts[] = {
+        {"xl/worksheets/sheet1.xml", "<worksheet/>"},
+        {"xl/sharedStrings.xml", "<sst><si><t>a_x000D_</t></si><si><r><t>b</t></r><rPh><t>c</t></rPh></si></sst>"},
+        {"xl/styles.xml", "<styleSheet><numFmts><numFmt numFmtId=\"200\" formatCode=\"[h]:mm\"/></numFmts><cellXfs>"
+                          "<xf numFmtId=\"0\"/><xf numFmtId=\"14\"/><xf numFmtId=\"200\"/></cellXfs></styleSheet>"},
+        {"xl/workbook.xml", "<workbook xmlns:r=\"r\"><sheets><sheet name=\"a\" r:id=\"r1\"/></sheets></workbook>"},
+        {"xl/_rels/workbook.xml.rels",
+         "<Relationships><Relationship Id=\"r1\" Target=\"worksheets/sheet1.xml\"/></Relationships>"},
+    };
+    const uint32_t count = sizeof(parts) / sizeof(parts[0]);
+    struct buf file = {0}, index = {0};
+    for (uint32_t i = 0; i < count; i++) {
+        const char *end = s.len > 0 ? memchr(s.data, 1, s.len) : NULL;
+        const size_t len = end ? (size_t)(end - s.data) : s.len;
+        const struct slice part = len > 0 ? (struct slice){s.data, len} : slice_of(parts[i].text);
+        const size_t used = len + (end != NULL);
+        const size_t at = file.len;
+        put_number(&file, 0x04034b50, 4);
+        put_head(&file, part, parts[i].name);
+        buf_text(&file, parts[i].name);
+        buf_slice(&file, part);
+        put_number(&index, 0x02014b50, 4);
+        put_number(&index, 20, 2);
+        put_head(&index, part, parts[i].name);
+        put_number(&index, 0, 4); /* no comment, first disk */
+        put_number(&index, 0, 2);
+        put_number(&index, 0, 4);
+        put_number(&index, (uint32_t)at, 4);
+        buf_text(&index, parts[i].name);
+        s = (struct slice){s.data + used, s.len - used};
+    }
+    const size_t at = file.len;
+    buf_slice(&file, buf_view(&index));
+    put_number(&file, 0x06054b50, 4);
+    put_number(&file, 0, 4);
+    put_number(&file, count, 2);
+    put_number(&file, count, 2);
+    put_number(&file, (uint32_t)index.len, 4);
+    put_number(&file, (uint32_t)at, 4);
+    put_number(&file, 0, 2);
+    struct muster_call c = {0};
+    const struct muster_value args[1] = {{.type = MUSTER_BLOB, .s = {file.data, file.len}}};
+    run(&c, "cnkit.xlsx.parse", args);
+    finish(&c);
+    buf_close(&file);
+    buf_close(&index);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size == 0)
@@ -346,7 +436,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct slice s = {copy, size - 1};
     struct muster_call c = {0};
     const struct muster_value blob[1] = {{.type = MUSTER_BLOB, .s = {s.data, s.len}}};
-    switch (data[0] % 12) {
+    switch (data[0] % 13) {
     case 0:
         try_norm(s);
         break;
@@ -380,9 +470,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     case 10:
         try_picture("cnkit.svg.areamap", s);
         break;
-    default:
+    case 11:
         run(&c, "cnkit.xlsx.parse", blob);
         finish(&c);
+        break;
+    default:
+        try_parts(s);
     }
     free(copy);
     return 0;
