@@ -10,7 +10,7 @@
  * persons' names only (单位 is dw, 单小明 is sxm). A word of another script gives its first letter without its marks;
  * dots, blanks, digits and characters without a reading give nothing. */
 
-enum { SURNAME_MAX = 2 };
+enum { SURNAME_MAX = 2, DOT = 0xB7 };
 
 /* Surnames whose first letter as a surname is another than in other words, after 现代汉语词典 (7th edition), entries
  * marked 姓. Where a surname has two readings with different letters (覃, 乐) none is put here. */
@@ -23,6 +23,8 @@ static const struct {
     {{0x957F, 0x5B59}, "zs"}, /* 长孙 */
     {{0x9577, 0x5B6B}, "zs"}, /* 長孫 */
     {{0x6FB9, 0x53F0}, "tt"}, /* 澹台 */
+    {{0x5355, 0x4E8E}, "cy"}, /* 单于 */
+    {{0x55AE, 0x65BC}, "cy"}, /* 單於 */
     {{0x5355}, "s"},          /* 单 */
     {{0x55AE}, "s"},          /* 單 */
     {{0x66FE}, "z"},          /* 曾 */
@@ -48,10 +50,20 @@ static const struct {
     {{0x8F66}, "c"},          /* 车 */
     {{0x8D3E}, "j"},          /* 贾 */
     {{0x6734}, "p"},          /* 朴 */
+    {{0x961A}, "k"},          /* 阚 */
+    {{0x95DE}, "k"},          /* 闞 */
+    {{0x851A}, "y"},          /* 蔚 */
+    {{0x4E5C}, "n"},          /* 乜 */
+    {{0x4F74}, "n"},          /* 佴 */
+    {{0x53E5}, "g"},          /* 句 */
+    {{0x665F}, "c"},          /* 晟 */
 };
 
+/* Of 晟, ICU's data has the reading of the surname alone; in given names it is shèng (现代汉语词典). */
 static char reading(int32_t c)
 {
+    if (c == 0x665F)
+        return 's';
     if (c >= 0x4E00 && c <= 0x9FFF)
         return initials_4e00[c - 0x4E00];
     if (c >= 0x3400 && c <= 0x4DBF)
@@ -61,6 +73,19 @@ static char reading(int32_t c)
     if (c >= 0xF900 && c <= 0xFAFF)
         return initials_f900[c - 0xF900];
     return c == 0x3007 ? 'l' : '.'; /* 〇 */
+}
+
+/* A name of more than four Han characters, or with dots, is the sound of one in another language: 查干巴特尔 has no
+ * surname, and is read as it is written. */
+static bool is_sound(const int32_t *points, int count)
+{
+    int han = 0;
+    for (int i = 0; i < count; i++) {
+        if (points[i] == DOT)
+            return true;
+        han += cnkit_is_han(points[i]);
+    }
+    return han > 4;
 }
 
 /* The surname at the front; how many characters it has, 0 when the table has none. */
@@ -98,7 +123,8 @@ CNKIT_COMMAND(pinyin_initials)
         return host->fail(call, "LIMIT", "cnkit.name", "name",
                           "the name has more than 200 characters once it is composed", NULL, 0);
     n = cnkit_normal(points, n);
-    const int first = strcmp(args[1].s.data, "person") == 0 ? surname(points, n, &letters) : 0;
+    const bool person = strcmp(args[1].s.data, "person") == 0 && !is_sound(points, n);
+    const int first = person ? surname(points, n, &letters) : 0;
     for (int i = 0; i < first; i++)
         out[len++] = letters[i];
     bool in_word = false;
