@@ -10,7 +10,7 @@ static const struct muster_command commands[] = {
      .summary_en = "Put a name into the one form in which names are stored and compared.",
      .summary_zh = "把姓名规范成统一的存储形式",
      .doc =
-         "NFC; the dot of names such as 古丽米热·艾比布力 becomes U+00B7; full-width digits and letters become ASCII; blanks are trimmed, and dropped where every character stands alone.",
+         "NFC; the dot of names such as 古丽米热·艾比布力 becomes U+00B7; full-width digits and letters become ASCII; blanks are trimmed, and dropped around a dot and where every Han character stands alone; characters that nobody sees are left out.",
      .run = cnkit_name_norm},
     {.name = "cnkit.name.check",
      .flags = MUSTER_PURE,

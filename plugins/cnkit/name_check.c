@@ -40,7 +40,7 @@ static const struct cnkit_reason *letter(struct name *n, int32_t c)
 {
     UErrorCode why = U_ZERO_ERROR;
     const UScriptCode script = uscript_getScript(c, &why);
-    if (script == USCRIPT_INHERITED) /* a mark on the letter before it */
+    if (script == USCRIPT_INHERITED || script == USCRIPT_COMMON) /* a mark, or a letter of several scripts: ʻ */
         return NULL;
     if (n->others > 0 && script != n->script)
         return &mixed;
@@ -63,7 +63,7 @@ static const struct cnkit_reason *point(struct name *n, int32_t c)
         return letter(n, c);
     if (u_isdigit(c))
         return &digit;
-    if (u_iscntrl(c) || u_charType(c) == U_FORMAT_CHAR)
+    if (u_iscntrl(c))
         return &control;
     if (c == 0xFFFD)
         return &damaged;

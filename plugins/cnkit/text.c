@@ -72,15 +72,16 @@ int cnkit_points(struct muster_text text, int32_t *out, int max)
 /* Keyboards, old systems and forms write the dot of a minority's name in many ways. */
 static bool is_dot(int32_t c)
 {
-    return c == DOT || c == 0x2022 || c == 0x2027 || c == 0x2219 || c == 0x22C5 || c == 0x30FB || c == 0xFF0E ||
-           c == 0xFF65 || c == 0x0387;
+    static const int32_t dots[] = {DOT,    0x0387, 0x2022, 0x2024, 0x2027, 0x2219, 0x22C5,
+                                   0x25CF, 0x2E31, 0x30FB, 0xA78F, 0xFE52, 0xFF0E, 0xFF65};
+    for (size_t i = 0; i < sizeof(dots) / sizeof(*dots); i++)
+        if (c == dots[i])
+            return true;
+    return false;
 }
 
-static bool is_invisible(int32_t c)
-{
-    return (c >= 0x200B && c <= 0x200D) || c == 0x2060 || c == 0xFEFF;
-}
-
+/* A character as names have it; -1 for one that nobody sees, such as a mark of direction. Control characters stay, for
+ * the check to find. */
 static int32_t fold(int32_t c)
 {
     if (c >= 0x4E00 && c <= 0x9FFF)
@@ -89,14 +90,43 @@ static int32_t fold(int32_t c)
         return DOT;
     if ((c >= 0xFF10 && c <= 0xFF19) || (c >= 0xFF21 && c <= 0xFF3A) || (c >= 0xFF41 && c <= 0xFF5A))
         return c - 0xFEE0;
-    return u_isUWhiteSpace(c) || u_iscntrl(c) ? ' ' : c;
+    if (u_charType(c) == U_FORMAT_CHAR)
+        return -1;
+    return u_isUWhiteSpace(c) ? ' ' : c;
 }
 
-/* Where every character stands alone the blanks only fill up a form: 示　例. */
+/* Folding brings letters and their marks together that were apart. */
+static int compose_again(int32_t *points, int count)
+{
+    char *bytes = malloc(4 * (size_t)count);
+    if (!bytes)
+        return count;
+    const int n = compose((struct muster_text){bytes, cnkit_bytes(points, count, bytes)}, points, count);
+    free(bytes);
+    return n < 0 ? count : n;
+}
+
+/* No blanks outside, around a dot, or twice; a full stop between Han characters is a dot. */
+static int close_dots(int32_t *points, int count)
+{
+    int n = 0;
+    for (int i = 0; i < count; i++) {
+        int32_t c = points[i];
+        if (c == '.' && n > 0 && cnkit_is_han(points[n - 1]) && i + 1 < count && cnkit_is_han(points[i + 1]))
+            c = DOT;
+        if (c == ' ' && (n == 0 || points[n - 1] == ' ' || points[n - 1] == DOT))
+            continue;
+        n -= c == DOT && n > 0 && points[n - 1] == ' ';
+        points[n++] = c;
+    }
+    return n - (n > 0 && points[n - 1] == ' ');
+}
+
+/* Where every Han character stands alone the blanks only fill up a form: 示　例. */
 static int close_up(int32_t *points, int count)
 {
     for (int i = 0; i < count; i++)
-        if ((points[i] == ' ') != (i % 2 == 1))
+        if (i % 2 == 1 ? points[i] != ' ' : !cnkit_is_han(points[i]))
             return count;
     int n = 0;
     for (int i = 0; i < count; i += 2)
@@ -106,18 +136,18 @@ static int close_up(int32_t *points, int count)
 
 int cnkit_normal(int32_t *points, int count)
 {
+    bool plain = true;
     int n = 0;
     for (int i = 0; i < count; i++) {
-        int32_t c = fold(points[i]);
-        if (is_invisible(c) || (c == ' ' && (n == 0 || points[n - 1] == ' ')))
+        const int32_t c = fold(points[i]);
+        if (c < 0)
             continue;
-        if (c == '.' && n > 0 && cnkit_is_han(points[n - 1]) && i + 1 < count && cnkit_is_han(points[i + 1]))
-            c = DOT;
         points[n++] = c;
+        plain = plain && is_plain(c);
     }
-    if (n > 0 && points[n - 1] == ' ')
-        n--;
-    return close_up(points, n);
+    if (!plain)
+        n = compose_again(points, n);
+    return close_up(points, close_dots(points, n));
 }
 
 size_t cnkit_bytes(const int32_t *points, int count, char *out)
