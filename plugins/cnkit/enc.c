@@ -8,8 +8,12 @@
 
 /* Files as they come from offices: UTF-8 with or without a byte order mark, GB18030 (what Excel and old systems in
  * China save; GBK and GB2312 are parts of it), or UTF-16 with a mark. A mark decides; else valid UTF-8 is UTF-8, for
- * GB18030 text of any length is hardly ever that by chance; else it must be GB18030 through and through. What is
- * neither is refused with the place, never mended: a question mark in a name is worse than a refusal. */
+ * GB18030 text of any length is hardly ever that by chance; else it must be GB18030 through and through. A file that has
+ * begun with Han characters in UTF-8 is a damaged one of these, whatever GB18030 might make of the rest. What is neither
+ * is refused with the place, never mended: a question mark in a name is worse than a refusal. */
+
+/* So many Han characters are UTF-8 by chance in one of 10^8 texts of GB18030. */
+enum { UTF8_HAN = 4 };
 
 static int refuse(const struct muster_host *host, struct muster_call *call, const char *what, size_t offset,
                   unsigned char byte)
@@ -21,8 +25,8 @@ static int refuse(const struct muster_host *host, struct muster_call *call, cons
     return host->fail(call, "ARG", "cnkit.encoding", "bytes", what, items, 2);
 }
 
-/* How many bytes are UTF-8 without NUL. */
-static size_t valid_utf8(struct muster_text s)
+/* How many bytes are UTF-8 without NUL, and how many Han characters they hold. */
+static size_t valid_utf8(struct muster_text s, int *han)
 {
     const int32_t len = (int32_t)s.len;
     int32_t i = 0;
@@ -36,6 +40,7 @@ static size_t valid_utf8(struct muster_text s)
         U8_NEXT(s.data, i, len, c);
         if (c <= 0)
             return (size_t)before;
+        *han += c >= 0x4E00 && c <= 0x9FFF;
     }
     return s.len;
 }
@@ -56,14 +61,15 @@ static int to_text(const struct muster_host *host, struct muster_call *call, con
     return MUSTER_OK;
 }
 
-/* The whole of `bytes` by one of ICU's converters, strictly. */
+/* The whole of `bytes` by one of ICU's converters, strictly, but for a mark of so many bytes at its front. With `fault`
+ * the place where it fails is not refused, but put there. */
 static int convert(const struct muster_host *host, struct muster_call *call, const char *converter,
-                   struct muster_text bytes, const char *what, struct muster_text *out)
+                   struct muster_text bytes, size_t mark, const char *what, size_t *fault, struct muster_text *out)
 {
     UErrorCode why = U_ZERO_ERROR;
     UConverter *c = ucnv_open(converter, &why);
     UChar *const text = host->alloc(call, (bytes.len + 1) * sizeof(UChar)), *to = text;
-    const char *from = bytes.data;
+    const char *from = bytes.data + mark;
     char bad[16];
     int8_t nbad = sizeof(bad);
     if (U_FAILURE(why)) {
@@ -79,7 +85,9 @@ static int convert(const struct muster_host *host, struct muster_call *call, con
         ucnv_getInvalidChars(c, bad, &nbad, &ignored);
         size_t at = (size_t)(from - bytes.data);
         at -= U_SUCCESS(ignored) && (size_t)nbad <= at ? (size_t)nbad : 0;
-        rv = refuse(host, call, what, at, at < bytes.len ? (unsigned char)bytes.data[at] : 0);
+        if (fault)
+            *fault = at;
+        rv = fault ? MUSTER_FAILED : refuse(host, call, what, at, at < bytes.len ? (unsigned char)bytes.data[at] : 0);
     }
     ucnv_close(c);
     return rv == MUSTER_OK ? to_text(host, call, text, (int32_t)(to - text), out) : rv;
@@ -118,21 +126,28 @@ int cnkit_decode(const struct muster_host *host, struct muster_call *call, struc
     if (strcmp(from.data, "gb18030") == 0 || begins(bytes, "\x84\x31\x95\x33", 4)) {
         out->encoding = "gb18030";
         out->bom = begins(bytes, "\x84\x31\x95\x33", 4);
-        rv = convert(host, call, "gb18030", after(bytes, out->bom ? 4 : 0), bad_gb, &out->text);
+        rv = convert(host, call, "gb18030", bytes, out->bom ? 4 : 0, bad_gb, NULL, &out->text);
     } else if (is_auto && (begins(bytes, "\xFF\xFE", 2) || begins(bytes, "\xFE\xFF", 2))) {
         const bool little = bytes.data[0] == '\xFF';
         out->encoding = little ? "utf-16le" : "utf-16be";
         out->bom = true;
-        rv = convert(host, call, little ? "UTF-16LE" : "UTF-16BE", after(bytes, 2), bad_utf16, &out->text);
+        rv = convert(host, call, little ? "UTF-16LE" : "UTF-16BE", bytes, 2, bad_utf16, NULL, &out->text);
     } else {
-        out->bom = begins(bytes, "\xEF\xBB\xBF", 3);
-        out->text = after(bytes, out->bom ? 3 : 0);
-        const size_t good = valid_utf8(out->text);
-        if (good < out->text.len && is_auto && !out->bom) {
+        const size_t mark = begins(bytes, "\xEF\xBB\xBF", 3) ? 3 : 0;
+        int han = 0;
+        out->bom = mark > 0;
+        out->text = after(bytes, mark);
+        const size_t good = mark + valid_utf8(out->text, &han);
+        if (good < bytes.len && is_auto && !out->bom) {
+            size_t fault = bytes.len;
             out->encoding = "gb18030";
-            rv = convert(host, call, "gb18030", bytes, bad_both, &out->text);
-        } else if (good < out->text.len) {
-            rv = refuse(host, call, bad_utf8, good + (out->bom ? 3 : 0), (unsigned char)out->text.data[good]);
+            rv = convert(host, call, "gb18030", bytes, 0, NULL, &fault, &out->text);
+            if (han >= UTF8_HAN || (rv != MUSTER_OK && han > 0 && good > fault))
+                rv = refuse(host, call, bad_utf8, good, (unsigned char)bytes.data[good]);
+            else if (rv != MUSTER_OK && fault < bytes.len)
+                rv = refuse(host, call, bad_both, fault, (unsigned char)bytes.data[fault]);
+        } else if (good < bytes.len) {
+            rv = refuse(host, call, bad_utf8, good, (unsigned char)bytes.data[good]);
         }
     }
     return rv == MUSTER_OK ? check_nul(host, call, out->text) : rv;
