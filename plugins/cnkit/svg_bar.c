@@ -14,10 +14,21 @@ static double place(const struct frame *f, int64_t value)
     return f->left + (f->right - f->left) * (double)(value - f->low) / (double)(f->high - f->low);
 }
 
+/* As many numbers below the axis as have room, six at most. */
+static int fitting(const struct svg *s, const struct frame *f)
+{
+    char low[48], high[48];
+    svg_number(s, f->low, true, low);
+    svg_number(s, f->high, true, high);
+    const double widest = svg_width(strlen(low) > strlen(high) ? low : high, SMALL) + 14;
+    const int fit = (int)((f->right - f->left) / widest);
+    return fit < 1 ? 1 : fit > 6 ? 6 : fit;
+}
+
 static void put_axis(struct svg *s, const struct frame *f, int bottom)
 {
     char number[48];
-    const int64_t step = svg_step(f->low, f->high, 6);
+    const int64_t step = svg_step(f->low, f->high, fitting(s, f));
     for (int64_t at = -(-f->low / step) * step; at <= f->high; at += step) {
         const double x = place(f, at);
         svg_put(s, "<line x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\" stroke=\"%s\"/>\n", x, TOP - 6, x, bottom,

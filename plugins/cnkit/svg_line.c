@@ -3,7 +3,7 @@
 /* Each row is one point: its label is the place on the axis below, in the order in which labels first come; rows with the same series
  * are joined. A value that is null, or a label that a series lacks, is a gap, for a missing day is not a day of nothing. */
 
-enum { TOP = 70, PLOT = 260, FOOT = 44, FONT = 12, SMALL = 11, SERIES_MAX = 8, DOTS_MAX = 60 };
+enum { TOP = 70, PLOT = 260, FOOT = 44, FONT = 12, SMALL = 11, SERIES_MAX = 8, DOTS_MAX = 60, LABEL_MAX = 240 };
 
 struct chart {
     struct svg svg;
@@ -64,7 +64,7 @@ static double widest_label(const struct chart *c)
     double widest = 1;
     for (int i = 0; i < c->nlabels; i++)
         widest = svg_width(c->labels[i], SMALL) > widest ? svg_width(c->labels[i], SMALL) : widest;
-    return widest;
+    return widest < LABEL_MAX ? widest : LABEL_MAX;
 }
 
 static void put_axes(struct chart *c, int64_t step)
@@ -81,7 +81,7 @@ static void put_axes(struct chart *c, int64_t step)
     const int fit = (int)((c->right - c->left) / (widest_label(c) + 14));
     const int every = fit > 0 ? (c->nlabels + fit - 1) / fit : c->nlabels;
     for (int i = c->nlabels - 1; i >= 0; i -= every)
-        svg_text(s, across(c, i), TOP + PLOT + 20, "middle", SMALL, 0, c->labels[i]);
+        svg_text(s, across(c, i), TOP + PLOT + 20, "middle", SMALL, LABEL_MAX, c->labels[i]);
 }
 
 static void put_series(struct chart *c, int of)
@@ -127,9 +127,10 @@ static int draw(struct chart *c)
     c->high = c->high == c->low ? c->low + step : c->high;
     svg_number(&c->svg, c->low, true, low);
     svg_number(&c->svg, c->high, true, high);
-    c->left = 24 + (svg_width(low, SMALL) > svg_width(high, SMALL) ? svg_width(low, SMALL) : svg_width(high, SMALL));
-    const double label = widest_label(c) / 2 + 8;
-    c->right = c->svg.width - (label < 24 ? 24 : label > 120 ? 120 : label);
+    /* The first and the last label stand half outside of the plot. */
+    const double half = widest_label(c) / 2 + 8, numbers = svg_width(strlen(low) > strlen(high) ? low : high, SMALL);
+    c->left = half > 24 + numbers ? half : 24 + numbers;
+    c->right = c->svg.width - (half > 24 ? half : 24);
     svg_begin(&c->svg, TOP + PLOT + FOOT, "Line chart");
     put_axes(c, step);
     for (int i = 0; i < c->nseries; i++)

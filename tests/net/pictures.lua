@@ -65,6 +65,26 @@ assert(line:find("一组", 1, true) and line:find("20 %", 1, true), "series and 
 well_formed(draw("line", {}))
 well_formed(draw("line", { { label = "only", value = 0 } }))
 
+-- Nothing of a label lies outside of the picture, and numbers below an axis do not run into each other. A Han character
+-- is as wide as the text is high, others about half of that.
+local function width_of(text, size)
+  local n = 0
+  for _, c in utf8.codes(text) do n = n + (c < 0x80 and 1 or 2) end
+  return n * size * 0.5
+end
+local first = "2020年第一季度开始时"
+local quarters = draw("line", { { label = first, value = 1 }, { label = "b", value = 3 } }, { width = 600 })
+assert(quarters:match('<text x="([%d.]+)"[^>]+>' .. first .. "<") - width_of(first, 11) / 2 >= 0, "the first label is cut")
+local endless = draw("line", { { label = ("很长的标签"):rep(20), value = 1 }, { label = "b", value = 3 } }, { width = 1000 })
+local x, shown = endless:match('<text x="([%d.]+)"[^>]+><title>[^<]+</title>([^<]+)…</text>')
+assert(x - width_of(shown .. "很", 11) / 2 >= 0, "the first label, shortened, is cut")
+local large = draw("bar", { { label = "伊宁", value = 900000000000000 } }, { unit = "fen", width = 400 })
+local before = -100
+for x, text in large:gmatch('<text x="([%d.]+)" y="%d+.0" font%-size="11" text%-anchor="middle">([^<]+)') do
+  assert(x - width_of(text, 11) / 2 > before, "numbers run into each other")
+  before = x + width_of(text, 11) / 2
+end
+
 local places = { { label = "甲", state = "ok", lat = 44010000, lon = 80900000, note = "负责人" }, { label = "乙", state = "bad" },
   { label = "丙 & <丁>", state = "off", lat = 44010000, lon = 80900000 } }
 local map = draw("areamap", places, { title = "一片区" })
