@@ -33,15 +33,17 @@ struct taking {
 
 static int refuse_type(const struct taking *t, const struct arg *arg, int index, const char *wanted)
 {
-    const bool fraction = lua_type(t->L, index) == LUA_TNUMBER;
     return err_rule(t->err, ERR_ARG, "arg.type", arg->name, "%s: should be %s, is a %s", arg->name, wanted,
-                    fraction ? "number with a fraction" : luaL_typename(t->L, index));
+                    luaL_typename(t->L, index));
 }
 
 static int take_number(const struct taking *t, const struct arg *arg, int index, struct value *out)
 {
     int whole = 0;
     lua_Integer i = lua_type(t->L, index) == LUA_TNUMBER ? lua_tointegerx(t->L, index, &whole) : 0;
+    if (!whole && lua_type(t->L, index) == LUA_TNUMBER)
+        return err_rule(t->err, ERR_ARG, "arg.type", arg->name, "%s: should be an integer, is a number with a fraction",
+                        arg->name);
     if (!whole)
         return refuse_type(t, arg, index, "an integer");
     *out = value_int(i);

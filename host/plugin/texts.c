@@ -59,6 +59,7 @@ static const struct text texts[] = {
      "插件 %s 的命令 %s 所需内存超过 %d MiB，未保存任何内容；请减少一次处理的数量"},
     {"command %s: stopped after its limit of %d ms; nothing was kept; ask for less at once",
      "命令 %s 超过 %d 毫秒时限，已中止，未保存任何内容；请减少一次处理的数量"},
+    {"%s: should be an integer, is a number with a fraction", "%s：应为整数，却带有小数"},
     {"%s: should be an integer, is a %s", "%s：应为整数，实为 %s"},
     {"%s: should be a boolean, is a %s", "%s：应为布尔值，实为 %s"},
     {"%s: should be a sequence, is a %s", "%s：应为序列，实为 %s"},

@@ -228,13 +228,13 @@ static void wrong_arguments_from_lua_are_refused(void **state)
          "[\"ARG\",\"arg.unknown\",null,\"every.twice: an argument too many; the command has 1\"]"},
         {"pure.types", "[\"a\",\"1\"]", "[\"ARG\",\"arg.type\",\"int\",\"int: should be an integer, is a string\"]"},
         {"pure.types", "[\"a\",10]", "[\"ARG\",\"arg.range\",\"int\",\"int: from 1 to 9\"]"},
-        {"pure.types", "[\"a\",1,1]", "[\"ARG\",\"arg.type\",\"bool\",\"bool: should be a boolean, is a number"},
+        {"pure.types", "[\"a\",1,1]", "[\"ARG\",\"arg.type\",\"bool\",\"bool: should be a boolean, is a number\"]"},
         {"pure.types", "[\"a\",1,true,1,\"2020-02-30\"]", "\"date: 2020-02-30 is not a day as YYYY-MM-DD\"]"},
         {"pure.types", "[\"a\",1,true,1,\"2020-02-29\",\"now\"]", "\"instant: should be an integer, is a string\"]"},
         {"pure.types", "[\"a\",1,true,1,\"2020-02-29\",1,\"u\",\"c\"]", "\"word: c is not one of a, b\"]"},
         {"pure.types", "[\"a\",1,true,1,\"2020-02-29\",1,\"u\",\"a\",\"{\"]", "\"arg.type\",\"json\",\"json: not JSON"},
         {"pure.types", "[\"a\",1,true,1,\"2020-02-29\",1,\"u\",\"a\",1,5]",
-         "\"blob: should be a string of bytes, is a number"},
+         "\"blob: should be a string of bytes, is a number\"]"},
         {"pure.types", "[\"a\",1,true,1,\"2020-02-29\",1,\"u\",\"a\",1,\"b\",\"1,2\"]",
          "\"list: should be a sequence, is a string\"]"},
         {"pure.types", "[\"a\",1,true,1,\"2020-02-29\",1,\"u\",\"a\",1,\"b\",{\"k\":1}]",
@@ -253,6 +253,7 @@ static void wrong_arguments_from_lua_are_refused(void **state)
     contains(ask("asker.fraction", "pure.types", "[]"), "int: should be an integer, is a number with a fraction");
     contains(ask("every.pure.impure", NULL, NULL), "a pure command may not use `now`"); /* nor for a client */
     world.lang = "zh-CN";
+    contains(ask("asker.fraction", "pure.types", "[]"), "int：应为整数，却带有小数");
     contains(ask("asker.run", "pure.fail", "[\"POLICY\",\"这\"]"), "POLICY every.refused: 这 不是 good，100%");
 }
 
