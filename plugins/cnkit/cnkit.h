@@ -5,6 +5,7 @@
 
 #include <muster.h>
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -19,6 +20,8 @@ void cnkit_key_text(const struct muster_host *host, struct muster_call *call, co
 struct cnkit_reason {
     const char *word, *en, *zh;
 };
+/* Is it []? Lua has one empty table, which comes as a list where a map was meant. */
+bool cnkit_is_empty(const json_t *list);
 /* The keys reason, en and zh of the open map. */
 void cnkit_reply_reason(const struct muster_host *host, struct muster_call *call, const struct cnkit_reason *reason);
 

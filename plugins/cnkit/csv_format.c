@@ -187,7 +187,7 @@ static int take_options(struct out *o, json_t *options)
     static const char *const delimiters[] = {"comma", "semicolon", "tab"}, *const encodings[] = {"utf8", "gb18030"};
     const char *key;
     json_t *value;
-    if (!json_is_object(options))
+    if (!json_is_object(options) && !cnkit_is_empty(options))
         return refuse(o, "ARG", "cnkit.csv_options", "options is a map with bom, text_cols, delimiter, encoding");
     json_object_foreach(options, key, value)
     {

@@ -20,3 +20,8 @@ void cnkit_reply_reason(const struct muster_host *host, struct muster_call *call
     cnkit_key_text(host, call, "en", reason->en);
     cnkit_key_text(host, call, "zh", reason->zh);
 }
+
+bool cnkit_is_empty(const json_t *list)
+{
+    return json_is_array(list) && json_array_size(list) == 0;
+}

@@ -41,6 +41,19 @@ static bool is_known(const char *key, const char *const *known)
     return *known != NULL;
 }
 
+/* A key that is there has its type, or its value would be left out silently. What is wrong, or NULL. */
+static const char *wrong_type(const char *key, const json_t *value)
+{
+    const bool degrees = strcmp(key, "lat") == 0 || strcmp(key, "lon") == 0;
+    if (json_is_null(value))
+        return NULL;
+    if (degrees)
+        return json_is_integer(value) ? NULL : "row %s: lat and lon come together, in millionths of a degree";
+    if (strcmp(key, "value") == 0)
+        return json_is_integer(value) ? NULL : "row %s: value is a whole number or null";
+    return json_is_string(value) ? NULL : "row %s: label, state, series and note are texts";
+}
+
 static int check_row(struct svg *s, size_t row, const char *const *known)
 {
     json_t *map = json_array_get(s->rows, row), *value;
@@ -55,6 +68,9 @@ static int check_row(struct svg *s, size_t row, const char *const *known)
             return svg_refuse(s, "row %s: a text has at most 400 bytes", row + 1);
         if (!json_is_string(value) && !json_is_integer(value) && !json_is_null(value))
             return svg_refuse(s, "row %s: values are texts, whole numbers or null", row + 1);
+        const char *wrong = wrong_type(key, value);
+        if (wrong)
+            return svg_refuse(s, wrong, row + 1);
         const json_int_t n = json_integer_value(value);
         if (n > SVG_VALUE_MAX || n < -SVG_VALUE_MAX)
             return svg_refuse(s, "row %s: numbers lie between -10^15 and 10^15", row + 1);
@@ -67,7 +83,7 @@ static int take_options(struct svg *s)
     static const char *const units[] = {"count", "fen", "bp", NULL};
     const char *key;
     json_t *value;
-    if (!json_is_object(s->options))
+    if (!json_is_object(s->options) && !cnkit_is_empty(s->options))
         return svg_refuse(s, "options is a map with title, unit (count, fen, bp) and width", 0);
     json_object_foreach(s->options, key, value)
     {

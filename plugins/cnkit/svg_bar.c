@@ -68,8 +68,6 @@ CNKIT_COMMAND(svg_bar)
         int64_t value;
         const double wide = svg_width(svg_row_text(&s, i, "label"), FONT);
         names = wide > names ? wide : names;
-        if (svg_row_text(&s, i, "value"))
-            rv = svg_refuse(&s, "row %s: value is a whole number or null", i + 1);
         if (!svg_row_number(&s, i, "value", &value))
             continue;
         f.low = value < f.low ? value : f.low;

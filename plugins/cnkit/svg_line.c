@@ -35,8 +35,6 @@ static int take_row(struct chart *c, size_t row)
     const int of = find(c->series, &c->nseries, SERIES_MAX, series ? series : "");
     if (of < 0)
         return svg_refuse(&c->svg, "row %s: there are more than 8 series", row + 1);
-    if (svg_row_text(&c->svg, row, "value"))
-        return svg_refuse(&c->svg, "row %s: value is a whole number or null", row + 1);
     if (c->there[of][at])
         return svg_refuse(&c->svg, "row %s: this series has a value at this label already", row + 1);
     if (!svg_row_number(&c->svg, row, "value", &value))

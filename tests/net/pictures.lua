@@ -130,6 +130,11 @@ refused("row 1: numbers lie", "line", '[{"label":"a","value":1000000000000001}]'
 refused("row 2: this series has a value", "line", '[{"label":"a","value":1},{"label":"a","value":2}]')
 refused("row 1: state is", "areamap", '[{"label":"a","state":"green"}]')
 refused("row 1: lat and lon", "areamap", '[{"label":"a","lat":1}]')
+refused("row 1: lat and lon", "areamap", '[{"label":"a","lat":"1","lon":"2"}]')
+refused("row 1: label, state, series and note are texts", "areamap", '[{"label":"a","note":5}]')
+refused("row 1: label, state, series and note are texts", "line", '[{"label":"a","series":5}]')
+well_formed(draw("bar", {}, muster.json.decode("[]")))
+refused("options is a map", "bar", "[]", '["title"]')
 refused("options is a map", "bar", "[]", '{"widht":3}')
 refused("at most 500", "bar", "{}")
 

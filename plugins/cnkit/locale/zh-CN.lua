@@ -44,6 +44,7 @@ return {
   ["row %s: values are texts, whole numbers or null"] = "第 %s 行:值应为文本、整数或空值",
   ["row %s: numbers lie between -10^15 and 10^15"] = "第 %s 行:数值应在正负 10^15 之间",
   ["row %s: value is a whole number or null"] = "第 %s 行:value 应为整数或空值",
+  ["row %s: label, state, series and note are texts"] = "第 %s 行：label、state、series、note 应为文本",
   ["row %s: there are more than 8 series"] = "第 %s 行:系列超过 8 个",
   ["row %s: this series has a value at this label already"] = "第 %s 行:该系列在此标签处已有数值",
   ["row %s: lat and lon come together, in millionths of a degree"] = "第 %s 行:lat 与 lon 应同时给出,单位为百万分之一度",
