@@ -150,7 +150,7 @@ static const struct muster_command commands[] = {
      .summary_en = "Read an XLSX file: every cell as a text.",
      .summary_zh = "读取 XLSX 文件",
      .doc =
-         "A cell's stored value: numbers as they stand in the file, dates as YYYY-MM-DD (with THH:MM:SS when they have a time), TRUE and FALSE, of a formula its last result. Rows and columns that are left out in the file are empty cells. Up to 50 sheets, 20000 rows, 256 columns and 400000 cells in all, 64 MiB unpacked.",
+         "A cell's stored value: numbers as they stand in the file, dates as YYYY-MM-DD (with THH:MM:SS when they have a time), counted hours as 36:00:00, TRUE and FALSE, of a formula its last result. Rows and columns that are left out in the file are empty cells. Up to 50 sheets, 20000 rows, 256 columns and 400000 cells in all, 64 MiB unpacked.",
      .timeout_ms = 10000,
      .run = cnkit_xlsx_parse},
 };

@@ -10,6 +10,9 @@
 /* A cell has 32767 characters at most, as in every spreadsheet. */
 enum { XLSX_SHEETS_MAX = 50, XLSX_STYLES_MAX = 65536, XLSX_CELL_BYTES_MAX = 4 * 32767 };
 
+/* A date with its time, or hours that may be more than a day has: [h]:mm. */
+enum xlsx_shows { XLSX_NUMBER, XLSX_DATE, XLSX_HOURS };
+
 /* Texts side by side, each found by its number. */
 struct xlsx_texts {
     char *bytes;
@@ -32,8 +35,8 @@ struct xlsx {
     struct xlsx_texts relations;  /* id, target, id, target … */
     struct xlsx_texts strings;    /* shared ones */
     struct xlsx_texts formats;    /* number, code, number, code … of styles */
-    bool *dates;                  /* is this style one of dates? */
-    size_t ndates;
+    unsigned char *shows;         /* what numbers of this style are: an enum xlsx_shows */
+    size_t nstyles;
     bool from_1904;
 };
 

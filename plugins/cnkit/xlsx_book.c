@@ -112,34 +112,47 @@ static void text_string(void *arg, const char *text, int len)
 
 /* -- styles -- */
 
-/* Does a number format's code show a date or a time? Quoted texts, colours and places in brackets do not count. */
-static bool shows_date(const char *code)
+/* Hours, minutes or seconds in brackets are counted, not told: [h], [mm]. `code` is at the bracket. */
+static bool is_counted(const char *code)
+{
+    const size_t letters = strspn(code + 1, "hHmMsS");
+    return letters > 0 && code[1 + letters] == ']';
+}
+
+/* What does a number format's code show? Quoted texts, colours and places in brackets do not count. */
+static enum xlsx_shows shows(const char *code)
 {
     for (; *code; code++) {
         if (*code == '"')
             code = strchr(code + 1, '"') ? strchr(code + 1, '"') : code;
+        else if (*code == '[' && is_counted(code))
+            return XLSX_HOURS;
         else if (*code == '[')
             code = strchr(code, ']') ? strchr(code, ']') : code;
         else if (*code == '\\' && code[1])
             code++;
-        else if (strchr("yYdDhHsS", *code) || ((*code == 'm' || *code == 'M')))
-            return true;
+        else if (strchr("yYdDhHsSmM", *code))
+            return XLSX_DATE;
     }
-    return false;
+    return XLSX_NUMBER;
 }
 
-/* The numbers of date formats that every spreadsheet knows, the Chinese ones among them. Source: ECMA-376 part 1, 18.8.30. */
-static bool known_date(long id)
+/* The numbers of date formats that every spreadsheet knows, the Chinese ones among them; 46 is [h]:mm:ss. Source:
+ * ECMA-376 part 1, 18.8.30. */
+static enum xlsx_shows known(long id)
 {
-    return (id >= 14 && id <= 22) || (id >= 27 && id <= 36) || (id >= 45 && id <= 47) || (id >= 50 && id <= 58);
+    const bool date =
+        (id >= 14 && id <= 22) || (id >= 27 && id <= 36) || (id >= 45 && id <= 47) || (id >= 50 && id <= 58);
+    return id == 46 ? XLSX_HOURS : date ? XLSX_DATE : XLSX_NUMBER;
 }
 
-static bool is_date(const struct xlsx *x, const char *id)
+static enum xlsx_shows of_format(const struct xlsx *x, const char *id)
 {
     for (size_t i = 0; id && i + 1 < x->formats.count; i += 2)
         if (strcmp(xlsx_text(&x->formats, i), id) == 0)
-            return strcmp(xlsx_text(&x->formats, i + 1), "General") != 0 && shows_date(xlsx_text(&x->formats, i + 1));
-    return id && known_date(strtol(id, NULL, 10));
+            return strcmp(xlsx_text(&x->formats, i + 1), "General") == 0 ? XLSX_NUMBER
+                                                                         : shows(xlsx_text(&x->formats, i + 1));
+    return id ? known(strtol(id, NULL, 10)) : XLSX_NUMBER;
 }
 
 static void start_style(void *arg, const char *name, const char **attributes)
@@ -152,8 +165,8 @@ static void start_style(void *arg, const char *name, const char **attributes)
     } else if (strcmp(name, "numFmt") == 0 && x->formats.count < 4000) {
         keep(x, &x->formats, xlsx_attribute(attributes, "numFmtId"));
         keep(x, &x->formats, xlsx_attribute(attributes, "formatCode"));
-    } else if (strcmp(name, "xf") == 0 && r->in_formats && x->ndates < XLSX_STYLES_MAX) {
-        x->dates[x->ndates++] = is_date(x, xlsx_attribute(attributes, "numFmtId"));
+    } else if (strcmp(name, "xf") == 0 && r->in_formats && x->nstyles < XLSX_STYLES_MAX) {
+        x->shows[x->nstyles++] = (unsigned char)of_format(x, xlsx_attribute(attributes, "numFmtId"));
     }
 }
 

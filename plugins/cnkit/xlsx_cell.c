@@ -37,6 +37,16 @@ static bool put_date(const struct xlsx *x, double serial, char out[64])
     return true;
 }
 
+/* Days as hours that were counted: 1.5 is 36:00:00. */
+static bool put_hours(double days, char out[64])
+{
+    if (!(days >= 0 && days < 2958466))
+        return false;
+    const long seconds = lround(days * 86400);
+    snprintf(out, 64, "%02ld:%02d:%02d", seconds / 3600, (int)(seconds / 60 % 60), (int)(seconds % 60));
+    return true;
+}
+
 /* Digits of a whole number: a code that is longer than a double's 15 digits keeps them all. */
 static bool is_whole(const char *value)
 {
@@ -50,7 +60,8 @@ const char *xlsx_number(const struct xlsx *x, const char *value, size_t style, c
     const double number = strtod(value, &end);
     if (end == value || *end || !isfinite(number))
         return value;
-    if (style < x->ndates && x->dates[style] && put_date(x, number, out))
+    const enum xlsx_shows shows = style < x->nstyles ? x->shows[style] : XLSX_NUMBER;
+    if ((shows == XLSX_DATE && put_date(x, number, out)) || (shows == XLSX_HOURS && put_hours(number, out)))
         return out;
     if (is_whole(value))
         return value;

@@ -211,8 +211,8 @@ static const char *open_zip(struct xlsx *x, struct muster_text bytes)
 CNKIT_COMMAND(xlsx_parse)
 {
     struct xlsx x = {.host = host, .call = call};
-    x.dates = host->alloc(call, XLSX_STYLES_MAX);
-    if (!x.dates)
+    x.shows = host->alloc(call, XLSX_STYLES_MAX);
+    if (!x.shows)
         return MUSTER_FAILED;
     const char *why = open_zip(&x, args[0].s);
     if (why)

@@ -81,6 +81,12 @@ local function is_text(number) return write({ { name = "a", rows = { { number } 
 assert(is_text(1234567890123456) and not is_text(999999999999999), "integers of 16 digits are texts")
 same(parse(wide_number), { { name = "a", rows = { { "1234567890123456", "-999999999999999" } } } })
 
+-- A style says what a number is: a date, a time of day, or hours that were counted and may be more than a day has.
+local styles = '<styleSheet><numFmts><numFmt numFmtId="200" formatCode="[h]:mm"/><numFmt numFmtId="201" formatCode="[Red]0"/></numFmts>'
+  .. '<cellXfs><xf numFmtId="0"/><xf numFmtId="14"/><xf numFmtId="200"/><xf numFmtId="46"/><xf numFmtId="201"/></cellXfs></styleSheet>'
+same(rows_of('<c s="0"><v>1.5</v></c><c s="1"><v>43890.75</v></c><c s="1"><v>0.5</v></c><c s="2"><v>1.5</v></c><c s="3"><v>0.25</v></c><c s="4"><v>7</v></c>',
+  { ["xl/styles.xml"] = styles }), { { "1.5", "2020-02-29T18:00:00", "12:00:00", "36:00:00", "06:00:00", "7" } })
+
 -- Every text comes back as it was, also one that looks like an escape; characters that XML lacks are left out.
 for _, text in ipairs { "_x0041_", "_x0041_x0042_", "a_x005F_x0041_b", "_x41_", "a\rb", "\u{1}", "_x005f_", "_x_", "__x0041_" } do
   same(parse(write { { name = "a", rows = { { text } } } }), { { name = "a", rows = { { text } } } })
