@@ -26,7 +26,7 @@ static const struct muster_command commands[] = {
      .args = "name:text(200) of:enum(person|title)=person",
      .returns = "text",
      .summary_en = "First letters of the readings, for searching: 张三 is zs.",
-     .summary_zh = "拼音首字母(姓名按姓氏读音)",
+     .summary_zh = "拼音首字母（姓名按姓氏读音）",
      .doc =
          "A person's surname is read as surnames are (单小明 is sxm); of=title reads all characters alike (单位 is dw).",
      .run = cnkit_pinyin_initials},
@@ -35,7 +35,7 @@ static const struct muster_command commands[] = {
      .args = "text:text(4000) of:enum(index|query)=index",
      .returns = "[text]",
      .summary_en = "Pairs of characters and words of a text, for a search table.",
-     .summary_zh = "切分检索词(二元字组)",
+     .summary_zh = "切分检索词（二元字组）",
      .doc =
          "Of the normal form in small letters: each pair of neighbouring Han characters, each word of letters and digits of another script (32 characters at most). An index also holds the last character of each run of Han, so that a query of one character finds it as the beginning of a gram. No gram twice, in order.",
      .run = cnkit_grams},
@@ -72,7 +72,7 @@ static const struct muster_command commands[] = {
          "bytes:blob(4194304) from:enum(auto|utf8|gb18030)=auto delimiter:enum(auto|comma|semicolon|tab)=auto unescape:bool=0",
      .returns = "{encoding:text, delimiter:text, rows:[[text]]}",
      .summary_en = "Read a CSV file as Excel or an old system saved it.",
-     .summary_zh = "读取 CSV 文件(自动识别编码与分隔符)",
+     .summary_zh = "读取 CSV 文件（自动识别编码与分隔符）",
      .doc =
          "At most 20000 rows, 256 columns, 400000 cells, 32767 bytes in a cell. An empty line is a row with one empty cell, so that row numbers are the spreadsheet's. unescape=1 undoes what csv.format does to formulas and text columns.",
      .timeout_ms = 5000,
@@ -100,7 +100,7 @@ static const struct muster_command commands[] = {
      .args = "fen:int(-9223372036854775807..9223372036854775807) words:bool=0",
      .returns = "text",
      .summary_en = "Fen as an amount in yuan, in figures or in words.",
-     .summary_zh = "把分格式化为金额(可用大写)",
+     .summary_zh = "把分格式化为金额（可用大写）",
      .doc = "69,650.00, or 陆万玖仟陆佰伍拾元整 by the rules for filling in bills (正确填写票据和结算凭证的基本规定).",
      .run = cnkit_yuan_format},
     {.name = "cnkit.svg.bar",
@@ -108,7 +108,7 @@ static const struct muster_command commands[] = {
      .args = "rows:json(1000000) options:json(4000)?",
      .returns = "text",
      .summary_en = "A bar chart as an SVG picture.",
-     .summary_zh = "生成条形图(SVG)",
+     .summary_zh = "生成条形图（SVG）",
      .doc =
          "`rows`: up to 500 of {label, value}, a bar each; value null is a missing one. Options: title, unit (count, fen, bp: how values are written), width (320 to 2400, 800). The same rows always give the same bytes.",
      .timeout_ms = 5000,
@@ -118,7 +118,7 @@ static const struct muster_command commands[] = {
      .args = "rows:json(1000000) options:json(4000)?",
      .returns = "text",
      .summary_en = "A line chart as an SVG picture.",
-     .summary_zh = "生成折线图(SVG)",
+     .summary_zh = "生成折线图（SVG）",
      .doc =
          "`rows`: up to 500 of {label, value, series?}: a point each, joined with the others of its series (8 at most), places in the order in which labels come. value null is a gap. Options as of svg.bar.",
      .timeout_ms = 5000,
@@ -128,7 +128,7 @@ static const struct muster_command commands[] = {
      .args = "rows:json(1000000) options:json(4000)? legend:enum(zh|en)=zh",
      .returns = "text",
      .summary_en = "A map of places with their states, as an SVG picture.",
-     .summary_zh = "生成片区作战图(SVG)",
+     .summary_zh = "生成片区作战图（SVG）",
      .doc =
          "`rows`: up to 300 of {label, state, lat?, lon?, note?}; lat and lon in millionths of a degree, state ok, warn, bad, none or off. Places without coordinates stand in the list alone. Options as of svg.bar, without unit.",
      .timeout_ms = 5000,

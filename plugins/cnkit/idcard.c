@@ -19,20 +19,20 @@ static const struct cnkit_reason character = {"character", "it holds something e
 static const struct cnkit_reason length = {"length", "it does not have 18 characters", "身份证号不是 18 位"};
 static const struct cnkit_reason fifteen = {
     "fifteen", "it is an old number of 15 digits, void since 2013: take the one of 18 from the present card",
-    "这是 15 位旧号码,2013 年起停用,请按现行证件填写 18 位号码"};
+    "这是 15 位旧号码，2013 年起停用，请按现行证件填写 18 位号码"};
 static const struct cnkit_reason excel = {
     "excel", "lost in Excel: it kept 15 digits only; take the number from the card and make the column text",
-    "号码被 Excel 截断(只保留 15 位有效数字),请按证件重新填写并将该列设为文本"};
+    "号码被 Excel 截断（只保留 15 位有效数字），请按证件重新填写并将该列设为文本"};
 static const struct cnkit_reason doubt = {
     "excel_doubt", "it passes, and yet ends in 000 as numbers do that Excel has damaged: compare it with the card",
-    "校验通过,但以 000 结尾,可能是被 Excel 截断的号码,请与证件核对"};
+    "校验通过，但以 000 结尾，可能是被 Excel 截断的号码，请与证件核对"};
 static const struct cnkit_reason division = {"division", "its first six digits are no division",
                                              "前六位不是行政区划代码"};
 static const struct cnkit_reason date = {"date", "its digits 7 to 14 are no date of birth",
                                          "第 7 至 14 位不是有效的出生日期"};
 static const struct cnkit_reason future = {"future", "its date of birth has not come yet", "出生日期晚于当前日期"};
 static const struct cnkit_reason checksum = {"checksum", "its last character does not fit: a digit is wrong",
-                                             "校验位不符,号码有误"};
+                                             "校验位不符，号码有误"};
 
 /* The provinces' codes, GB/T 2260; 81 to 83 are on residence permits. */
 static bool is_province(int code)

@@ -15,18 +15,18 @@ static const struct cnkit_reason digit = {"digit", "a name has no digits", "姓�
 static const struct cnkit_reason control = {"control", "it holds a control character", "姓名中有控制字符"};
 static const struct cnkit_reason damaged = {
     "damaged", "it holds a character that was lost when the text was converted: type the name again",
-    "姓名中有转换编码时丢失的字,请重新录入"};
+    "姓名中有转换编码时丢失的字，请重新录入"};
 static const struct cnkit_reason own = {
     "private", "it holds a character of an old system's private area: type the character that is meant",
-    "姓名中有旧系统的自造字,请改用标准字"};
+    "姓名中有旧系统的自造字，请改用标准字"};
 static const struct cnkit_reason symbol = {"symbol", "it holds a symbol or a punctuation mark",
                                            "姓名中有符号、标点或表情"};
 static const struct cnkit_reason mixed = {"mixed", "it mixes scripts", "姓名混用了不同的文字"};
 static const struct cnkit_reason dots = {"dot", "a dot stands between two parts of a name, once",
                                          "间隔号只能单独出现在姓名的两部分之间"};
-static const struct cnkit_reason too_short = {"short", "one character is no whole name", "只有一个字,姓名不完整"};
+static const struct cnkit_reason too_short = {"short", "one character is no whole name", "只有一个字，姓名不完整"};
 static const struct cnkit_reason too_long = {"long", "it is too long for a name: 15 Han characters in a part, 8 parts",
-                                             "姓名过长:每部分最多 15 字,最多 8 部分"};
+                                             "姓名过长：每部分最多 15 字，最多 8 部分"};
 static const struct cnkit_reason blank = {"blank", "a name in Han characters has no blanks", "汉字姓名中不能有空格"};
 
 struct name {

@@ -100,9 +100,8 @@ commands["pictures.figure"] = {
   args = { "name:text(80)", "unit:unit", "from:date?", "to:date?", "as_of:instant?", "width:int(320..2400)=800",
     "params:json(4000)?" },
   summary = { en = "A figure for each unit right below a unit, as bars.", ["zh-CN"] = "按下级单位绘制指标条形图" },
-  doc = "Up to 60 units. A star stands where the figure says that something expected is missing, a dash where it has no value or"
-    .. " is a share of nothing. `params`: the figure's own"
-    .. " arguments, as of figure.get.",
+  doc = "Up to 60 units. A star stands where the figure says that something expected is missing, a dash where it has"
+    .. " no value or is a share of nothing. `params`: the figure's own arguments, as of figure.get.",
   run = function(call, name, unit, from, to, as_of, width, params)
     local below = call.db:rows("SELECT code FROM muster_unit WHERE parent = ? ORDER BY code LIMIT ?", unit,
       MAX_UNITS + 1)
@@ -141,7 +140,8 @@ commands["pictures.trend"] = {
   summary = { en = "A figure as it stood at the end of one day after the other, as a line.",
     ["zh-CN"] = "指标随时间变化折线图" },
   doc = "Up to 120 days, counted from `from`. Each point is the figure for the time until that day, as of its end;"
-    .. " without a value, or with a share of nothing, it is a gap. `params`: the figure's own arguments, as of figure.get.",
+    .. " without a value, or with a share of nothing, it is a gap. `params`: the figure's own arguments,"
+    .. " as of figure.get.",
   run = function(call, name, unit, from, to, every, width, params)
     if from > to then
       call:fail("ARG", { rule = "pictures.days", arg = "from" }, "from %s is later than to %s", from, to)

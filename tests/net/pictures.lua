@@ -76,8 +76,8 @@ local first = "2020年第一季度开始时"
 local quarters = draw("line", { { label = first, value = 1 }, { label = "b", value = 3 } }, { width = 600 })
 assert(quarters:match('<text x="([%d.]+)"[^>]+>' .. first .. "<") - width_of(first, 11) / 2 >= 0, "the first label is cut")
 local endless = draw("line", { { label = ("很长的标签"):rep(20), value = 1 }, { label = "b", value = 3 } }, { width = 1000 })
-local x, shown = endless:match('<text x="([%d.]+)"[^>]+><title>[^<]+</title>([^<]+)…</text>')
-assert(x - width_of(shown .. "很", 11) / 2 >= 0, "the first label, shortened, is cut")
+local at, shown = endless:match('<text x="([%d.]+)"[^>]+><title>[^<]+</title>([^<]+)…</text>')
+assert(at - width_of(shown .. "很", 11) / 2 >= 0, "the first label, shortened, is cut")
 local large = draw("bar", { { label = "伊宁", value = 900000000000000 } }, { unit = "fen", width = 400 })
 local before = -100
 for x, text in large:gmatch('<text x="([%d.]+)" y="%d+.0" font%-size="11" text%-anchor="middle">([^<]+)') do
