@@ -93,7 +93,8 @@ static const struct muster_command commands[] = {
      .returns = "int",
      .summary_en = "An amount in yuan as people write it, in fen.",
      .summary_zh = "把金额文字解析为分",
-     .doc = "69,650.00, ￥69650, 6.965万, 1.2亿元; full-width signs, too. No parts of a fen.",
+     .doc =
+         "69,650.00, ￥69650, 6.965万, 1.2亿元, 人民币1元5角, 陆万玖仟陆佰伍拾元整; full-width signs, too. No parts of a fen.",
      .run = cnkit_yuan_parse},
     {.name = "cnkit.yuan.format",
      .flags = MUSTER_PURE,

@@ -52,6 +52,9 @@ CNKIT_COMMAND(idcard_check);
 CNKIT_COMMAND(yuan_parse);
 CNKIT_COMMAND(yuan_format);
 
+/* An amount in words (陆万玖仟陆佰伍拾元整), in fen; false when it is none. */
+bool cnkit_yuan_words(const int32_t *points, int count, int64_t *fen);
+
 /* -- enc.c -- */
 
 CNKIT_COMMAND(enc_to_utf8);

@@ -32,6 +32,7 @@ static char sign(int32_t c)
         int32_t theirs;
         char ours;
     } signs[] = {{0x4E07, 'w'}, {0x4EBF, 'y'}, {0x5143, 'u'}, {0x5706, 'u'}, {0x5713, 'u'}, /* 万 亿 元 圆 圓 */
+                 {0x89D2, 'j'}, {0x5206, 'f'}, {0x6574, 'z'}, {0x6B63, 'z'},                /* 角 分 整 正 */
                  {0xA5, 'r'},   {0xFFE5, 'r'}, {0x2212, '-'}};                              /* ¥ ￥ − */
     for (size_t i = 0; i < sizeof(signs) / sizeof(*signs); i++)
         if (c == signs[i].theirs)
@@ -107,6 +108,19 @@ static int fraction(struct amount *a, int64_t *out)
     return MUSTER_OK;
 }
 
+/* 角 and 分 behind 元, in fen, and 整 at the end. */
+static int small_units(struct amount *a)
+{
+    int fen = 0;
+    for (int unit = 10; unit > 0; unit /= 10)
+        if (a->at[0] >= '0' && a->at[0] <= '9' && a->at[1] == (unit == 10 ? 'j' : 'f')) {
+            fen += (a->at[0] - '0') * unit;
+            a->at += 2;
+        }
+    a->at += *a->at == 'z';
+    return fen;
+}
+
 static int read(struct amount *a, int64_t *fen)
 {
     int64_t scale = 1, rest = 0;
@@ -127,17 +141,29 @@ static int read(struct amount *a, int64_t *fen)
         if (scale > 1000000000000) /* 万亿 */
             return refuse(a, bad);
     }
-    a->at += *a->at == 'u';
+    const bool units = *a->at == 'u';
+    a->at += units;
+    const int small = units && rest == 0 ? small_units(a) : 0;
     if (*a->at)
         return refuse(a, bad);
     const __int128 parts = (__int128)rest * scale; /* in 10^-10 yuan, so 10^8 of them are a fen */
     if (parts % 100000000 != 0)
         return refuse(a, "the amount has parts of a fen");
-    const __int128 sum = yuan * scale * 100 + parts / 100000000;
+    const __int128 sum = yuan * scale * 100 + parts / 100000000 + small;
     if (sum > INT64_MAX)
         return refuse(a, "the amount is too large");
     *fen = negative ? -(int64_t)sum : (int64_t)sum;
     return MUSTER_OK;
+}
+
+/* How many characters are blanks and 人民币 at the front. */
+static int behind_currency(const int32_t *points, int count)
+{
+    static const int32_t currency[] = {0x4EBA, 0x6C11, 0x5E01};
+    int from = 0;
+    while (from < count && points[from] == ' ')
+        from++;
+    return count - from > 3 && memcmp(points + from, currency, sizeof(currency)) == 0 ? from + 3 : from;
 }
 
 CNKIT_COMMAND(yuan_parse)
@@ -148,7 +174,12 @@ CNKIT_COMMAND(yuan_parse)
     int n = cnkit_points(args[0].s, points, CNKIT_POINTS(PLAIN_MAX));
     for (int i = 0; i < n; i++)
         points[i] = points[i] == 0x3000 || points[i] == 0xA0 || points[i] == '\t' ? ' ' : points[i];
-    if (n < 0 || !plain(&a, points, n))
+    const int from = n < 0 ? 0 : behind_currency(points, n);
+    if (n >= 0 && cnkit_yuan_words(points + from, n - from, &fen)) {
+        host->reply_int(call, fen);
+        return MUSTER_OK;
+    }
+    if (n < 0 || !plain(&a, points + from, n - from))
         return refuse(&a, bad);
     if (read(&a, &fen) != MUSTER_OK)
         return MUSTER_FAILED;

@@ -317,8 +317,12 @@ static void try_yuan(struct slice s)
     finish(&c);
     finish(&back);
     const struct muster_value words[2] = {{.type = MUSTER_INT, .i = fen}, {.type = MUSTER_BOOL, .i = 1}};
-    run(&c, "cnkit.yuan.format", words);
+    if (run(&c, "cnkit.yuan.format", words)) {
+        const struct muster_value again[1] = {text(json_string_value(c.reply), json_string_length(c.reply))};
+        MUST(run(&back, "cnkit.yuan.parse", again) && json_integer_value(back.reply) == fen);
+    }
     finish(&c);
+    finish(&back);
     try_text("cnkit.yuan.parse", s, 60, NULL);
 }
 
