@@ -57,6 +57,17 @@ bool cnkit_is_formula(struct muster_text s)
     return false;
 }
 
+/* ="…", with each quote inside doubled: anything else is another formula. */
+static bool is_literal(struct muster_text s)
+{
+    if (s.len < 3 || memcmp(s.data, "=\"", 2) != 0 || s.data[s.len - 1] != '"')
+        return false;
+    for (size_t i = 2; i + 1 < s.len; i++)
+        if (s.data[i] == '"' && (++i + 1 == s.len || s.data[i] != '"'))
+            return false;
+    return true;
+}
+
 /* Undo what csv.format did: `'=…` is `=…`, and `="…"` is the text in the quotes. */
 static struct muster_text unescaped(struct muster_text s)
 {
@@ -65,7 +76,7 @@ static struct muster_text unescaped(struct muster_text s)
         quotes++;
     if (quotes > 0 && cnkit_is_formula((struct muster_text){s.data + quotes, s.len - quotes}))
         return (struct muster_text){s.data + 1, s.len - 1};
-    if (s.len < 3 || memcmp(s.data, "=\"", 2) != 0 || s.data[s.len - 1] != '"')
+    if (!is_literal(s))
         return s;
     char *out = (char *)(uintptr_t)s.data; /* the scratch of the cell */
     for (size_t i = 2; i + 1 < s.len; i++) {
