@@ -85,9 +85,10 @@ end
 --- How cnkit writes a figure's values: money and rates are its own, all else is counted.
 local function unit_of(value) return (value.unit == "fen" or value.unit == "bp") and value.unit or "count" end
 
---- What the figure is called, and whose it is, for people.
+--- What the figure is called, and whose it is, for people. Who may not list figures reads its name.
 local function title_of(call, name, unit)
-  for _, f in ipairs(call:invoke("figure.list", {})) do
+  local may, list = pcall(call.invoke, call, "figure.list", {})
+  for _, f in ipairs(may and list or {}) do
     if f.name == name then name = f.summary break end
   end
   return ("%s · %s"):format(name, unit_name(call, unit))
