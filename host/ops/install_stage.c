@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "ops/install_start.h"
 #include "plugin/shelf.h"
 
 #include <stdarg.h>
@@ -242,6 +243,33 @@ static void describe(struct building *b)
     buf_close(&reason);
 }
 
+static bool was_shelved(const struct building *b, const char *folder)
+{
+    for (int i = 0; i < b->nrows; i++)
+        if (strcmp(b->folders[i], folder) == 0)
+            return true;
+    return false;
+}
+
+/* What stays or comes back is loaded from the shelf anew: it must still be what its signer signed. */
+static int verify_kept(const struct building *b, struct err *err)
+{
+    int rv = 0;
+    for (int i = 0; rv == 0 && i < b->next.count; i++) {
+        const struct set_plugin *p = &b->next.plugins[i];
+        struct err why = {0};
+        if (!p->folder || p->off || was_shelved(b, p->folder))
+            continue;
+        if (install_verify(b->c->site, b->c->store, p, &why) != 0)
+            rv =
+                err_rule(err, ERR_CONFLICT, "package.changed", NULL,
+                         "%s %s would run with other files than were installed; disable it, or start the server again, "
+                         "which leaves it out, and install its package anew: %.300s",
+                         p->name, p->version, why.text);
+    }
+    return rv;
+}
+
 static int compose(struct building *b, int64_t last, struct err *err)
 {
     int64_t number = atomic_load(&staged);
@@ -250,6 +278,8 @@ static int compose(struct building *b, int64_t last, struct err *err)
     if (rv == 0)
         rv = stage_compose(b->c, b->wish, &b->base, b->rows, b->nrows, &b->next, err);
     store_read_end(b->c->store);
+    if (rv == 0)
+        rv = verify_kept(b, err);
     if (rv != 0)
         return rv;
     b->next.number = number;

@@ -84,6 +84,9 @@ const struct text words_plugins[] = {
     {"this package runs, but its files on the shelf were changed; start the server again, which leaves it out, and "
      "install it anew: %s",
      "该软件包正在运行，但其文件在插件架上已被改动；请重新启动服务器（启动时会停用它），再重新安装：%s"},
+    {"%s %s would run with other files than were installed; disable it, or start the server again, which leaves it out, "
+     "and install its package anew: %s",
+     "%s %s 将以不同于安装时的文件运行；请停用它，或重新启动服务器（启动时会停用它）后重新安装其软件包：%s"},
     {"a file was changed since it was installed: %s", "安装之后有文件被改动：%s"},
     {"a file has come since it was installed: %s", "安装之后多出文件：%s"},
     {"a file is missing since it was installed: %s", "安装之后缺少文件：%s"},
