@@ -230,18 +230,6 @@ int install_withdraw(struct call *call, const struct value *args, struct reply *
 
 /* -- activating -- */
 
-static int migrate_all(struct store *s, const struct registry *r, struct err *err)
-{
-    const struct plugin *const *plugins;
-    int rv = 0, count = registry_plugins(r, &plugins);
-    for (int i = 0; rv >= 0 && i < count; i++) {
-        const struct migration *list;
-        int n = registry_migrations(r, plugins[i]->name, &list);
-        rv = migrate_within(s, plugins[i]->name, list, n, err);
-    }
-    return rv < 0 ? rv : 0;
-}
-
 /* What the one before is from now on: given up, or left while it was watched. One that was proved stays so. */
 static int leave(struct call *call, const struct plan *plan, struct err *err)
 {
@@ -287,7 +275,7 @@ int install_activate(struct call *call, const struct value *args, struct reply *
     if (rv == 0)
         rv = plan_check_accepted(set->plan, &args[1], err);
     if (rv == 0)
-        rv = migrate_all(call->store, r, err);
+        rv = set_migrate(call->store, r, err);
     if (rv == 0)
         rv = leave(call, set->plan, err);
     if (rv == 0)

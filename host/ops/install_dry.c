@@ -39,18 +39,6 @@ int health_judge(const char *plugin, const char *command, struct slice reply, st
                            command);
 }
 
-static int migrate_all(struct store *s, const struct registry *after, struct err *err)
-{
-    const struct plugin *const *plugins;
-    int rv = 0, count = registry_plugins(after, &plugins);
-    for (int i = 0; rv >= 0 && i < count; i++) {
-        const struct migration *list;
-        int n = registry_migrations(after, plugins[i]->name, &list);
-        rv = migrate_within(s, plugins[i]->name, list, n, err);
-    }
-    return rv < 0 ? rv : 0;
-}
-
 static int migrate_forth(struct store *s, const struct registry *after, struct err *err)
 {
     const struct store_request request = {.at_ms = 1};
@@ -59,7 +47,7 @@ static int migrate_forth(struct store *s, const struct registry *after, struct e
     if (rv == 0)
         rv = store_command_begin(s, &request, &ignored, err);
     if (rv == STORE_NEW)
-        rv = migrate_all(s, after, err);
+        rv = set_migrate(s, after, err);
     if (rv == 0)
         rv = store_command_end(s, &request, (struct slice){"", 0}, err);
     if (rv == 0)

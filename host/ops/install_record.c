@@ -38,13 +38,6 @@ int record_last(struct store *s, int64_t *number, struct err *err)
     return rv <= 0 ? rv : number_of(s, SLICE("SELECT max(id) FROM muster_generation"), NULL, 0, number, err);
 }
 
-int record_good_before(struct store *s, int64_t number, int64_t *out, struct err *err)
-{
-    const struct value arg = value_int(number);
-    return number_of(s, SLICE("SELECT max(id) FROM muster_generation WHERE id < ? AND state = 'good'"), &arg, 1, out,
-                     err);
-}
-
 /* The text of a column, to be freed; NULL for null. */
 static char *text_at(struct cursor *c, int column)
 {

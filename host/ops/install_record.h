@@ -22,7 +22,5 @@ int record_write(struct store *s, const struct set *set, const struct package_ro
 int record_state(struct store *s, int64_t number, const char *state, const char *why, int64_t now_ms, struct err *err);
 /* The sums of a package into `sums`: 1, 0 when it is not known, or an error. */
 int record_sums(struct store *s, const char *package_hash, struct buf *sums, struct err *err);
-/* The newest proved generation before `number`, 0 when there is none. */
-int record_good_before(struct store *s, int64_t number, int64_t *out, struct err *err);
 
 #endif

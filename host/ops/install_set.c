@@ -355,3 +355,15 @@ const struct set *registry_set(const struct registry *r)
 {
     return registry_note(r);
 }
+
+int set_migrate(struct store *s, const struct registry *r, struct err *err)
+{
+    const struct plugin *const *plugins;
+    int rv = 0, count = registry_plugins(r, &plugins);
+    for (int i = 0; rv >= 0 && i < count; i++) {
+        const struct migration *list;
+        int n = registry_migrations(r, plugins[i]->name, &list);
+        rv = migrate_within(s, plugins[i]->name, list, n, err);
+    }
+    return rv < 0 ? rv : 0;
+}

@@ -55,6 +55,8 @@ bool set_same_plugin(const struct set_plugin *a, const struct set_plugin *b);
  * reads it. 0, or the reason why these plugins cannot run together. */
 int set_load(const struct site *site, const struct set *set, struct registry **out, struct err *err);
 const struct set *registry_set(const struct registry *r); /* NULL when it was not made by set_load */
+/* Bring every plugin of the registry to its own last migration, forward or back. Inside a command. */
+int set_migrate(struct store *s, const struct registry *r, struct err *err);
 
 /* Append what a plugin may do beyond its own tables: "native", "process", "units", "commands:org.*", "effects:…",
  * "secrets:…", "memory_mib:64", "time_ms:5000", separated by blanks. */

@@ -256,18 +256,6 @@ static void name_next(struct start *s)
 
 /* -- recording -- */
 
-static int migrate_back(struct store *store, const struct registry *r, struct err *err)
-{
-    const struct plugin *const *plugins;
-    int rv = 0, count = registry_plugins(r, &plugins);
-    for (int i = 0; rv >= 0 && i < count; i++) {
-        const struct migration *list;
-        int n = registry_migrations(r, plugins[i]->name, &list);
-        rv = migrate_within(store, plugins[i]->name, list, n, err);
-    }
-    return rv < 0 ? rv : 0;
-}
-
 static int leave_base(const struct start *s, struct store *store, int64_t now_ms, struct err *err)
 {
     if (s->guilty)
@@ -285,7 +273,7 @@ static int write_down(const struct start *s, struct store *store, const struct r
     if (rv == 0)
         rv = store_command_begin(store, &request, &ignored, err);
     if (rv == STORE_NEW)
-        rv = s->guilty ? migrate_back(store, r, err) : 0;
+        rv = s->guilty ? set_migrate(store, r, err) : 0;
     if (rv == 0)
         rv = leave_base(s, store, request.at_ms, err);
     if (rv == 0)
