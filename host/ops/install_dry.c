@@ -95,19 +95,29 @@ static int migrate_copy(const char *db, const struct registry *before, const str
     return rv;
 }
 
-static int ask_health(struct embed *e, const struct registry *after, struct err *err)
+/* What runs as before is not asked: whether it is well has nothing to do with this change. */
+static int ask_health(struct embed *e, const struct set *base, const struct registry *after, struct plan *unwell,
+                      struct err *err)
 {
     const struct plugin *const *plugins;
     struct identity *host = identity_host();
     int rv = 0, count = registry_plugins(after, &plugins);
     for (int i = 0; rv == 0 && i < count; i++) {
+        const char *name = plugins[i]->name;
         struct buf reply = {0};
-        if (!plugins[i]->health)
+        struct err why = {0};
+        if (!plugins[i]->health || set_same_plugin(set_find(base, name), set_find(registry_set(after), name)))
             continue;
         const struct slice word = slice_of(plugins[i]->health);
-        rv = embed_call(e, host, "en", 0, &word, 1, &reply, err);
+        rv = embed_call(e, host, "en", 0, &word, 1, &reply, &why);
         if (rv == 0)
-            rv = health_judge(plugins[i]->name, plugins[i]->health, buf_view(&reply), err);
+            rv = health_judge(name, plugins[i]->health, buf_view(&reply), &why);
+        if (rv == ERR_STATE && unwell) {
+            plan_warn(unwell, "%s", why.text);
+            rv = 0;
+        }
+        if (rv != 0)
+            *err = why;
         buf_close(&reply);
     }
     identity_unref(host);
@@ -150,12 +160,13 @@ void dry_close(struct dry *dry)
     *dry = (struct dry){0};
 }
 
-int stage_dry_run(struct calls *c, const struct registry *after, bool and_back, struct err *err)
+int stage_dry_run(struct calls *c, const struct set *base, const struct registry *after, bool and_back,
+                  struct plan *unwell, struct err *err)
 {
     struct dry dry;
     int rv = dry_open(c, and_back ? c->registry : NULL, after, &dry, err);
     if (rv == 0) {
-        rv = ask_health(dry.host, after, err);
+        rv = ask_health(dry.host, base, after, unwell, err);
         dry_close(&dry);
     }
     return rv;

@@ -337,10 +337,16 @@ static int work_out(struct building *b, struct err *err)
     return rv;
 }
 
+/* Away from something bad, perhaps: an unwell plugin must not be in the way of that. */
+static bool leads_away(enum stage_kind kind)
+{
+    return kind == STAGE_BACK || kind == STAGE_ROLLBACK || kind == STAGE_DISABLE || kind == STAGE_REMOVE;
+}
+
 static int try_and_offer(struct building *b, struct err *err)
 {
     struct generation *g = NULL;
-    int rv = stage_dry_run(b->c, b->registry, b->plan->ask, err);
+    int rv = stage_dry_run(b->c, &b->base, b->registry, b->plan->ask, leads_away(b->wish->kind) ? b->plan : NULL, err);
     if (rv == 0)
         rv = lanes_prepare(b->c->lanes, b->registry, &g, err);
     if (rv != 0)

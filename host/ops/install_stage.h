@@ -43,9 +43,11 @@ int stage_build(struct calls *c, const struct stage_wish *wish, const struct set
 /* The number of the newest stage of this process, 0 when there was none. */
 int64_t stage_latest(void);
 
-/* install_dry.c: apply the migrations of this registry to a copy of the database, run a host on it, and ask the
- * health commands. `and_back`: try the way back to what runs, too; ERR_POLICY (rule "migration.way_back"). */
-int stage_dry_run(struct calls *c, const struct registry *after, bool and_back, struct err *err);
+/* install_dry.c: apply the migrations of this registry to a copy of the database, run a host on it, and ask the health
+ * commands of what is not as in `base`. `and_back`: try the way back to what runs, too; ERR_POLICY (rule
+ * "migration.way_back"). Who is unwell is refused (rule "plugin.unwell"), or, with `unwell`, a warning there. */
+int stage_dry_run(struct calls *c, const struct set *base, const struct registry *after, bool and_back,
+                  struct plan *unwell, struct err *err);
 /* A host on a copy of the database, with this registry: what dry runs and rehearsals are made of. */
 struct dry {
     char dir[SHELF_PATH_BYTES]; /* "": there is none */
