@@ -15,9 +15,8 @@ int cli_plugin_manual(int argc, char **argv);
 int cli_plugin_pack(int argc, char **argv);
 int cli_plugin_sign(int argc, char **argv);
 int cli_plugin_keys(int argc, char **argv);
-int cli_plugin_install(int argc, char **argv);
-int cli_plugin_upgrade(int argc, char **argv);
-int cli_plugin_rehearse(int argc, char **argv);
+int cli_plugin_install(int argc, char **argv);  /* upgrade, rehearse, and rollback to packages, too */
+int cli_plugin_rollback(int argc, char **argv); /* of packages as install, else as the rest */
 int cli_plugin_capsules(int argc, char **argv);
 int cli_plugin_replay(int argc, char **argv);
 int cli_plugin_change(int argc, char **argv); /* everything else that is one command of the server */

@@ -25,9 +25,10 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
-    {"rollback", " [NAME] [--to GENERATION]",
+    {"rollback", " [NAME | FILE…] [--to GENERATION]",
      "Goes back to the generation before this one, or to GENERATION; with NAME only that plugin goes back, to its version\n"
-     "before or to the one it had in GENERATION. What the newer version's migrations did is undone, or stays where it only\n"
+     "before or to the one it had in GENERATION. With packages (NAME-VERSION.muster) it goes back to these older versions,\n"
+     "whose files need not be there any more. What the newer version's migrations did is undone, or stays where it only\n"
      "adds. The plan says which, and what would change.",
      NULL, false, false},
     {"enable", " NAME",
@@ -190,6 +191,20 @@ static int run(struct change *c, const char *name, struct err *err)
     if (rv == 0 && !c->json && strcmp(c->verb->name, "generations") == 0)
         return tell_generations(&c->link, err);
     return rv == 0 ? link_print(&c->link, words, name ? 2 : 1, c->json, err) : rv;
+}
+
+/* No plugin is called that. */
+static bool names_file(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (argv[i][0] != '-' && strstr(argv[i], ".muster"))
+            return true;
+    return false;
+}
+
+int cli_plugin_rollback(int argc, char **argv)
+{
+    return names_file(argc, argv) ? cli_plugin_install(argc, argv) : cli_plugin_change(argc, argv);
 }
 
 int cli_plugin_change(int argc, char **argv)

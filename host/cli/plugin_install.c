@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* `muster plugin install` and `upgrade`: read the packages, find what they require, send all of it, show the plan, ask,
+/* `muster plugin install` and `upgrade`, and `rollback` to packages: read the packages, find what they require, send all of it, show the plan, ask,
  * and watch. What may run is the server's to judge; here it is only found. */
 
 static const char manual[] =
@@ -40,7 +40,7 @@ static const char rehearse_manual[] =
     "\nExit status: 0 nothing differs, 1 something does; otherwise as of install.\n";
 
 struct install {
-    const char *verb; /* "install", "upgrade" or "rehearse" */
+    const char *verb; /* "install", "upgrade", "rehearse" or "rollback" */
     struct plugin_link link;
     const char *from, *locked, *last;
     bool yes, no_wait, json;
@@ -262,15 +262,5 @@ static int install(const char *verb, int argc, char **argv)
 
 int cli_plugin_install(int argc, char **argv)
 {
-    return install("install", argc, argv);
-}
-
-int cli_plugin_upgrade(int argc, char **argv)
-{
-    return install("upgrade", argc, argv);
-}
-
-int cli_plugin_rehearse(int argc, char **argv)
-{
-    return install("rehearse", argc, argv);
+    return install(argv[0], argc, argv);
 }

@@ -170,3 +170,16 @@ int record_sums(struct store *s, const char *package_hash, struct buf *sums, str
     const struct value arg = value_cstr(package_hash);
     return store_value(s, NULL, SLICE("SELECT sums FROM muster_package WHERE hash = ?"), &arg, 1, &found, sums, err);
 }
+
+int record_folder_before(struct store *s, int64_t number, const struct set_plugin *now, struct buf *folder,
+                         struct err *err)
+{
+    static const struct slice sql =
+        SLICE("WITH RECURSIVE way(id) AS (SELECT previous FROM muster_generation WHERE id = ? UNION ALL"
+              " SELECT g.previous FROM muster_generation g JOIN way ON g.id = way.id WHERE g.previous IS NOT NULL)"
+              " SELECT p.folder FROM way JOIN muster_generation_plugin p ON p.generation = way.id"
+              " WHERE p.name = ? AND p.folder <> ? ORDER BY way.id DESC LIMIT 1");
+    struct value found;
+    const struct value args[] = {value_int(number), value_cstr(now->name), value_cstr(now->folder ? now->folder : "")};
+    return store_value(s, NULL, sql, args, 3, &found, folder, err);
+}

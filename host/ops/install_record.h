@@ -20,6 +20,10 @@ int record_read(struct store *s, int64_t number, struct set *out, struct err *er
 int record_write(struct store *s, const struct set *set, const struct package_row *packages, int npackages,
                  struct err *err);
 int record_state(struct store *s, int64_t number, const char *state, const char *why, int64_t now_ms, struct err *err);
+/* The folder on the shelf that the plugin had when it last had another one than `now`, on the way back from the
+ * generation `number`: 1, 0 when it had none, or an error. */
+int record_folder_before(struct store *s, int64_t number, const struct set_plugin *now, struct buf *folder,
+                         struct err *err);
 /* The sums of a package into `sums`: 1, 0 when it is not known, or an error. */
 int record_sums(struct store *s, const char *package_hash, struct buf *sums, struct err *err);
 

@@ -57,13 +57,37 @@ static const struct set_plugin *in_folder(const struct set *set, const char *fol
 
 struct needed {
     struct set now, before;
+    struct vec ways;          /* folders: of each plugin that is there, what it was when it last was different */
     const struct set *staged; /* NULL: there is no stage */
 };
+
+static bool is_way(const struct needed *n, const char *folder)
+{
+    for (int i = 0; i < n->ways.count; i++)
+        if (strcmp(n->ways.items[i], folder) == 0)
+            return true;
+    return false;
+}
 
 static bool is_needed(void *arg, const char *folder)
 {
     const struct needed *n = arg;
-    return in_folder(&n->now, folder) || in_folder(&n->before, folder) || (n->staged && in_folder(n->staged, folder));
+    return in_folder(&n->now, folder) || in_folder(&n->before, folder) || is_way(n, folder) ||
+           (n->staged && in_folder(n->staged, folder));
+}
+
+/* So that `rollback NAME` finds its files, however many changes of others lie between. */
+static int find_ways(struct store *s, struct needed *n, struct err *err)
+{
+    int rv = 0;
+    for (int i = 0; rv >= 0 && i < n->now.count; i++) {
+        struct buf folder = {0};
+        rv = record_folder_before(s, n->now.number, &n->now.plugins[i], &folder, err);
+        if (rv == 1)
+            vec_push(&n->ways, mem_dup_slice(buf_view(&folder)));
+        buf_close(&folder);
+    }
+    return rv;
 }
 
 int stage_tidy(struct calls *c, int64_t *last, struct err *err)
@@ -77,9 +101,14 @@ int stage_tidy(struct calls *c, int64_t *last, struct err *err)
         rv = record_read(c->store, *last, &n.now, err);
     if (rv == 1 && n.now.previous)
         rv = record_read(c->store, n.now.previous, &n.before, err);
+    if (rv == 1)
+        rv = find_ways(c->store, &n, err);
     store_read_end(c->store);
     if (rv >= 0 && n.now.number)
         rv = shelf_tidy(c->site->data_dir, is_needed, &n, err);
+    while (n.ways.count)
+        free(n.ways.items[--n.ways.count]);
+    free(n.ways.items);
     set_close(&n.now);
     set_close(&n.before);
     return rv < 0 ? rv : 0;
@@ -229,7 +258,7 @@ static void describe(struct building *b)
         buf_fmt(&reason, " %s", w->name);
     if (w->kind == STAGE_BACK)
         buf_fmt(&reason, " from %lld: %s", (long long)w->failed, w->why);
-    else if (w->kind == STAGE_ROLLBACK && !w->name)
+    else if (w->kind == STAGE_ROLLBACK && !w->name && !b->nrows)
         buf_fmt(&reason, " to %lld", (long long)(w->to ? w->to : b->base.previous));
     else if (w->kind == STAGE_ROLLBACK && w->to)
         buf_fmt(&reason, " to its version in %lld", (long long)w->to);
@@ -346,7 +375,8 @@ static bool leads_away(enum stage_kind kind)
 static int try_and_offer(struct building *b, struct err *err)
 {
     struct generation *g = NULL;
-    int rv = stage_dry_run(b->c, &b->base, b->registry, b->plan->ask, leads_away(b->wish->kind) ? b->plan : NULL, err);
+    const bool away = leads_away(b->wish->kind);
+    int rv = stage_dry_run(b->c, &b->base, b->registry, b->plan->ask && !away, away ? b->plan : NULL, err);
     if (rv == 0)
         rv = lanes_prepare(b->c->lanes, b->registry, &g, err);
     if (rv != 0)
@@ -367,7 +397,7 @@ int stage_build(struct calls *c, const struct stage_wish *wish, const struct set
     b->c = c;
     b->wish = wish;
     b->plan = plan_new();
-    b->plan->ask = wish->kind == STAGE_INSTALL || wish->kind == STAGE_UPGRADE;
+    b->plan->ask = wish->npackages > 0;
     b->plan->proved = wish->kind == STAGE_BACK || wish->kind == STAGE_RELOAD;
     b->plan->failed = wish->failed;
     b->plan->why = wish->why ? arena_text(&b->plan->arena, slice_of(wish->why)) : NULL;

@@ -29,7 +29,7 @@ struct stage_wish {
     struct slice packages[STAGE_PACKAGES_MAX]; /* whole files */
     int npackages;
     const char *name; /* of the plugin, or NULL */
-    int64_t to;       /* ROLLBACK: to this generation; 0: the one before */
+    int64_t to;       /* ROLLBACK, without packages: to this generation; 0: the one before */
     const char *user;
     int64_t failed; /* BACK: the generation that is given up, and why */
     const char *why;
@@ -62,8 +62,8 @@ void dry_close(struct dry *dry); /* zeroed is fine */
  * slow lane's thread. */
 struct registry *stage_registry(int64_t number);
 void stage_forget(void);
-/* Remove from the shelf what neither the newest generation, nor the one before it, nor the newest stage needs. *last is
- * the number of the newest generation. The slow lane's thread, outside of a read. */
+/* Remove from the shelf what is needed neither by the newest generation, nor by the one before it, nor by the newest
+ * stage, nor to go back with one plugin. *last is the number of the newest generation. The slow lane's thread, outside of a read. */
 int stage_tidy(struct calls *c, int64_t *last, struct err *err);
 /* What a health command answered: 0 when it is well, or ERR_STATE (rule "plugin.unwell") that says why. */
 int health_judge(const char *plugin, const char *command, struct slice reply, struct err *err);

@@ -30,15 +30,19 @@ static int check_package(const struct stage_wish *wish, const struct set_plugin 
     if (asked_for && old && !old->off && wish->kind == STAGE_INSTALL && strcmp(old->version, p->version) != 0)
         return err_rule(err, ERR_STATE, "plugin.present", NULL, "%s %s is installed already; use upgrade", p->name,
                         old->version);
-    if (asked_for && !old && wish->kind == STAGE_UPGRADE)
+    if (asked_for && !old && wish->kind != STAGE_INSTALL)
         return err_rule(err, ERR_NOTFOUND, "plugin.absent", NULL, "%s is not installed; use install", p->name);
     if (!old || !old->version[0])
         return 0;
     int rv = compare_versions(old, p, &order, err);
-    if (rv == 0 && order < 0)
+    if (rv == 0 && order < 0 && wish->kind != STAGE_ROLLBACK)
         rv = err_rule(err, ERR_POLICY, "plugin.downgrade", NULL,
-                      "%s %s is older than %s, which is installed; to go back use rollback", p->name, p->version,
-                      old->version);
+                      "%s %s is older than %s, which is installed; to go back use `muster plugin rollback`, with its "
+                      "name or with this file",
+                      p->name, p->version, old->version);
+    if (rv == 0 && order > 0 && asked_for && wish->kind == STAGE_ROLLBACK)
+        rv = err_rule(err, ERR_STATE, "plugin.newer", NULL, "%s %s is newer than %s, which is installed; use upgrade",
+                      p->name, p->version, old->version);
     if (rv == 0 && order == 0 && !(old->package_hash && strcmp(old->package_hash, p->hash) == 0))
         rv = err_rule(err, ERR_CONFLICT, "plugin.same_version", NULL,
                       "%s %s is here already with other content; give what is new a new version", p->name, p->version);
@@ -147,7 +151,8 @@ static int check_there(const struct calls *c, const struct set_plugin *p, struct
     return access(path, F_OK) == 0
                ? 0
                : err_rule(err, ERR_NOTFOUND, "plugin.gone", NULL,
-                          "%s %s is no longer on the shelf; install its package again", p->name, p->version);
+                          "%s %s is no longer on the shelf; `muster plugin rollback FILE` goes back with its package",
+                          p->name, p->version);
 }
 
 /* The whole set of another generation. */
@@ -287,7 +292,7 @@ int stage_compose(struct calls *c, const struct stage_wish *wish, const struct s
         rv = reload(c, next, err);
         break;
     default:
-        rv = go_back(c, wish, base, next, err);
+        rv = npackages ? add_packages(wish, base, packages, npackages, next, err) : go_back(c, wish, base, next, err);
     }
     if (rv == 0)
         forget_bundled(next);
