@@ -6,6 +6,7 @@
 #include "wire/reader.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -39,14 +40,52 @@ int health_judge(const char *plugin, const char *command, struct slice reply, st
                            command);
 }
 
-static int migrate_forth(struct store *s, const struct registry *after, struct err *err)
+/* What the tables of each plugin that runs must be like after the way back: nothing when nothing is undone on it. */
+struct ways {
+    const struct registry *before; /* NULL: the way back is not tried */
+    const struct plugin *const *plugins;
+    struct buf *shapes; /* one for each of them */
+    int count;
+};
+
+static struct buf *shape_of(const struct ways *w, const char *name)
+{
+    for (int i = 0; i < w->count; i++)
+        if (strcmp(w->plugins[i]->name, name) == 0)
+            return &w->shapes[i];
+    return NULL;
+}
+
+/* Up to the migrations that a rollback would undo, the tables change; as they are then, they must be after it. */
+static int migrate_to_undone(struct store *s, const struct ways *w, const char *name, const struct migration *list,
+                             int count, struct err *err)
+{
+    int steps = 0, undone = 0, rv = migrate_steps(s, name, list, count, &steps, err);
+    while (undone < steps && list[count - 1 - undone].down.len)
+        undone++;
+    struct buf *shape = undone ? shape_of(w, name) : NULL;
+    if (rv != 0 || !shape)
+        return rv;
+    rv = migrate_within(s, name, list, count - undone, err);
+    return rv < 0 ? rv : migrate_shape(s, name, shape, err);
+}
+
+static int migrate_forth(struct store *s, const struct ways *w, const struct registry *after, struct err *err)
 {
     const struct store_request request = {.at_ms = 1};
+    const struct plugin *const *plugins;
     struct buf ignored = {0};
-    int rv = store_batch_begin(s, err);
+    int count = registry_plugins(after, &plugins), rv = store_batch_begin(s, err);
     if (rv == 0)
         rv = store_command_begin(s, &request, &ignored, err);
     if (rv == STORE_NEW)
+        rv = 0;
+    for (int i = 0; rv == 0 && i < count; i++) {
+        const struct migration *list;
+        int n = registry_migrations(after, plugins[i]->name, &list);
+        rv = migrate_to_undone(s, w, plugins[i]->name, list, n, err);
+    }
+    if (rv == 0)
         rv = set_migrate(s, after, err);
     if (rv == 0)
         rv = store_command_end(s, &request, (struct slice){"", 0}, err);
@@ -56,27 +95,51 @@ static int migrate_forth(struct store *s, const struct registry *after, struct e
     return rv > 0 ? err_set(err, ERR_INTERNAL, "the copy of the database could not be written") : rv;
 }
 
-/* A rollback that turns out to be impossible is found now, not when it is needed. The copy stays ahead. */
-static int migrate_back(struct store *s, const struct registry *before, struct err *err)
+/* "-" says nothing was there. */
+static int compare_shapes(const struct plugin *p, struct slice wanted, struct slice found, struct err *err)
 {
-    const struct plugin *const *plugins;
+    struct slice missing = migrate_shape_lacks(wanted, found), more = migrate_shape_lacks(found, wanted);
+    if (!missing.len && !more.len)
+        return 0;
+    return err_rule(
+        err, ERR_POLICY, "migration.way_back", NULL,
+        "a rollback to %s %s would not bring its tables back; mend the .down.sql of its migrations: there was "
+        "%.*s, there would be %.*s",
+        p->name, p->version, missing.len ? (int)missing.len : 1, missing.len ? missing.data : "-",
+        more.len ? (int)more.len : 1, more.len ? more.data : "-");
+}
+
+static int migrate_plugin_back(struct store *s, const struct ways *w, int nth, struct err *err)
+{
+    const struct plugin *p = w->plugins[nth];
+    const struct migration *list;
+    struct err why = {0};
+    struct buf found = {0};
+    int n = registry_migrations(w->before, p->name, &list), rv = 0;
+    if (migrate_within(s, p->name, list, n, &why) < 0)
+        return err_rule(err, ERR_POLICY, "migration.way_back", NULL,
+                        "a rollback to %s %s would fail; mend the .down.sql of its migrations: %.600s", p->name,
+                        p->version, why.text);
+    if (w->shapes[nth].len)
+        rv = migrate_shape(s, p->name, &found, err);
+    if (rv == 0 && w->shapes[nth].len)
+        rv = compare_shapes(p, buf_view(&w->shapes[nth]), buf_view(&found), err);
+    buf_close(&found);
+    return rv;
+}
+
+/* A rollback that turns out to be impossible is found now, not when it is needed. The copy stays ahead. */
+static int migrate_back(struct store *s, const struct ways *w, struct err *err)
+{
     const struct store_request request = {.at_ms = 1};
     struct buf ignored = {0};
-    int count = registry_plugins(before, &plugins);
     int rv = store_batch_begin(s, err);
     if (rv == 0)
         rv = store_command_begin(s, &request, &ignored, err);
     if (rv == STORE_NEW)
         rv = 0;
-    for (int i = 0; rv == 0 && i < count; i++) {
-        const struct migration *list;
-        struct err why = {0};
-        int n = registry_migrations(before, plugins[i]->name, &list);
-        if (migrate_within(s, plugins[i]->name, list, n, &why) < 0)
-            rv = err_rule(err, ERR_POLICY, "migration.way_back", NULL,
-                          "a rollback to %s %s would fail; mend the .down.sql of its migrations: %.600s",
-                          plugins[i]->name, plugins[i]->version, why.text);
-    }
+    for (int i = 0; rv == 0 && i < w->count; i++)
+        rv = migrate_plugin_back(s, w, i, err);
     store_batch_abort(s);
     buf_close(&ignored);
     return rv > 0 ? err_set(err, ERR_INTERNAL, "the copy of the database could not be written") : rv;
@@ -85,13 +148,19 @@ static int migrate_back(struct store *s, const struct registry *before, struct e
 static int migrate_copy(const char *db, const struct registry *before, const struct registry *after, struct err *err)
 {
     const struct store_options options = {.path = db, .scratch = true};
+    struct ways w = {.before = before};
     struct store *s = NULL;
+    w.count = before ? registry_plugins(before, &w.plugins) : 0;
+    w.shapes = mem_zalloc((size_t)(w.count + 1) * sizeof(*w.shapes));
     int rv = store_open(&options, STORE_WRITER, &s, err);
     if (rv == 0)
-        rv = migrate_forth(s, after, err);
+        rv = migrate_forth(s, &w, after, err);
     if (rv == 0 && before)
-        rv = migrate_back(s, before, err);
+        rv = migrate_back(s, &w, err);
     store_close(s);
+    for (int i = 0; i < w.count; i++)
+        buf_close(&w.shapes[i]);
+    free(w.shapes);
     return rv;
 }
 

@@ -39,6 +39,10 @@ int migrate_steps(struct store *s, const char *owner, const struct migration *li
 int migrate_tables(struct store *s, const char *owner, struct buf *names, struct err *err);
 /* Inside an open command: drop every table of the plugin and forget its migrations. Returns how many tables went. */
 int migrate_purge(struct store *s, const char *owner, struct err *err);
+/* What the plugin's tables are like: a line for each table, column, index and reference is appended. 0 or an error. */
+int migrate_shape(struct store *s, const char *owner, struct buf *lines, struct err *err);
+/* The first of the lines that `other` does not have; empty when it has all. */
+struct slice migrate_shape_lacks(struct slice lines, struct slice other);
 /* How many are not yet applied, with the same checks and no change. */
 int migrate_pending(struct store *s, const char *owner, const struct migration *list, int count, struct err *err);
 

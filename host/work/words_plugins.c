@@ -42,6 +42,9 @@ const struct text words_plugins[] = {
     {"there is no generation %d to go back to", "没有第 %d 代可供回退"},
     {"a rollback to %s %s would fail; mend the .down.sql of its migrations: %s",
      "回退到 %s %s 将会失败；请修正其迁移的 .down.sql：%s"},
+    {"a rollback to %s %s would not bring its tables back; mend the .down.sql of its migrations: there was %s, there would "
+     "be %s",
+     "回退到 %s %s 不会恢复其数据表；请修正其迁移的 .down.sql：原有 %s，回退后为 %s"},
     {"no set of plugins is recorded here yet; start the server once without --safe-mode",
      "尚未记录任何一代插件组合；请先不带 --safe-mode 启动一次服务器"},
     {"there are no tables of a plugin %s", "没有插件 %s 的数据表"},

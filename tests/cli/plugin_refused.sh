@@ -96,6 +96,22 @@ next sql.name 'CREATE TABLE other_row(id INTEGER PRIMARY KEY) STRICT;' 'DROP TAB
 next sql.table 'DELETE FROM muster_user;' 'SELECT 1;'
 next sql.pragma 'PRAGMA writable_schema = 1;' 'SELECT 1;'
 next migration.way_back "$note" 'DROP TABLE no_such_table;'
+next migration.way_back 'ALTER TABLE tally_row RENAME COLUMN n TO amount;' 'SELECT 1;'
+grep -q 'tally_row.n INTEGER NOT NULL.*tally_row.amount' "$dir/out" || fail "it does not say what: $(cat "$dir/out")"
+next migration.way_back 'CREATE UNIQUE INDEX tally_once ON tally_row(n);' 'DROP INDEX tally_once; CREATE INDEX tally_once ON tally_row(n);'
+next migration.way_back 'CREATE TABLE tally_two(id INTEGER PRIMARY KEY, row INTEGER REFERENCES tally_row(id)) STRICT;' 'SELECT 1;'
+# What stays on a way back that only half undoes is no difference: 002 only adds, 003 has a down file.
+echo 'ALTER TABLE tally_row ADD COLUMN odd TEXT;' >"$dir/src/tally/migrations/002_next.sql"
+rm "$dir/src/tally/migrations/"*.down.sql
+echo 'ALTER TABLE tally_row RENAME COLUMN n TO amount;' >"$dir/src/tally/migrations/003_amount.sql"
+echo 'ALTER TABLE tally_row RENAME COLUMN odd TO even;' >"$dir/src/tally/migrations/003_amount.down.sql"
+pack tally 1.1.0
+refused migration.way_back plugin upgrade "$dir/pool/tally-1.1.0.muster" --yes
+echo 'ALTER TABLE tally_row RENAME COLUMN amount TO n;' >"$dir/src/tally/migrations/003_amount.down.sql"
+pack tally 1.1.0
+refused plugin.unconfirmed plugin upgrade "$dir/pool/tally-1.1.0.muster" </dev/null
+rm "$dir/src/tally/migrations/"00[23]*
+unchanged "migrations"
 
 # -- code --
 printf 'while true do end\n' >"$dir/src/tally/init.lua"
