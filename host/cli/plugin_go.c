@@ -1,6 +1,7 @@
 #include "cli/plugin_link.h"
 
 #include "base/clock.h"
+#include "base/utf8.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -145,6 +146,12 @@ static int look(struct plugin_link *link, json_int_t number, char state[16], str
             rv =
                 err_rule(err, ERR_STATE, "plugin.unwell", NULL, "generation %lld was given up, the one before runs: %s",
                          (long long)number, text_of(g, "why"));
+        else if (strcmp(state, "probation") == 0 && text_of(g, "why")[0])
+            rv = err_rule(
+                err, ERR_STATE, "plugin.no_way_back", NULL,
+                "generation %lld runs on; upgrade to a mended version, or turn it off with `muster plugin disable "
+                "NAME`: %.*s",
+                (long long)number, (int)utf8_cut(slice_of(text_of(g, "why")), 450), text_of(g, "why"));
     }
     json_decref(list);
     return rv;

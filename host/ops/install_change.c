@@ -301,11 +301,13 @@ int install_settle(struct call *call, const struct value *args, struct reply *re
         return err_rule(err, ERR_NOPERM, "access.host_only", NULL, "the host alone says that a generation is proved");
     if (registry_generation(c->registry) != args[0].i)
         return err_rule(err, ERR_CONFLICT, "generation.moved", "generation", "another generation runs now");
-    const struct value row[] = {value_int(call->received_ms), args[0]};
+    /* With a reason it is not proved, and stays watched. */
+    const struct value row[] = {value_cstr(args[1].type == VALUE_NULL ? STATE_GOOD : STATE_PROBATION), args[1],
+                                value_int(call->received_ms), args[0]};
     int rv = store_run(call->store,
-                       "UPDATE muster_generation SET state = 'good', changed_at = ? WHERE id = ? AND state ="
+                       "UPDATE muster_generation SET state = ?, why = ?, changed_at = ? WHERE id = ? AND state ="
                        " 'probation'",
-                       row, 2, err);
+                       row, 4, err);
     if (rv == 0)
         reply_bool(reply, true);
     return rv;

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/crashpoint.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "ops/install_stage.h"
 #include "plugin/shelf.h"
 #include "script/quarantine.h"
@@ -200,14 +201,18 @@ static bool is_well(const struct probation *p, struct lanes *l, struct calls *c,
     return true;
 }
 
-static int ask_number(struct lanes *l, const char *command, const char *arg, int64_t number, struct err *err)
+/* `why` NULL: the command gets no such argument. */
+static int ask_number(struct lanes *l, const char *command, const char *arg, int64_t number, const char *why,
+                      struct err *err)
 {
     char text[48];
-    struct buf reply = {0};
+    struct buf reply = {0}, reason = {0};
     snprintf(text, sizeof(text), "%s=%lld", arg, (long long)number);
-    const struct slice words[] = {slice_of(command), slice_of(text)};
-    int rv = lanes_ask(l, words, 2, &reply, err);
+    buf_fmt(&reason, "why=%s", why ? why : "");
+    const struct slice words[] = {slice_of(command), slice_of(text), buf_view(&reason)};
+    int rv = lanes_ask(l, words, why ? 3 : 2, &reply, err);
     buf_close(&reply);
+    buf_close(&reason);
     return rv;
 }
 
@@ -220,6 +225,19 @@ static bool failed(struct probation *p)
     return p->failures++ % LOGGED == 0;
 }
 
+/* For whoever looks at the generations, or waits for this one: it runs on, and will not end by itself. */
+static void stay(const struct probation *p, struct lanes *l, const struct err *unwell, const struct err *why)
+{
+    struct err err = {0};
+    struct buf text = {0};
+    log_error("plugin", "there is no way back to generation %lld: %s", (long long)p->set.previous, why->text);
+    buf_fmt(&text, "%.*s; no way back to generation %lld: %.*s", (int)utf8_cut(slice_of(unwell->text), 400),
+            unwell->text, (long long)p->set.previous, (int)utf8_cut(slice_of(why->text), 400), why->text);
+    if (ask_number(l, "plugin.settle", "generation", p->number, buf_cstr(&text), &err) != 0)
+        log_warn("plugin", "that was not written down: %s", err.text);
+    buf_close(&text);
+}
+
 static void go_back(struct probation *p, struct lanes *l, struct calls *c, const struct err *unwell)
 {
     struct err err = {0};
@@ -230,17 +248,17 @@ static void go_back(struct probation *p, struct lanes *l, struct calls *c, const
         log_error("plugin", "generation %lld is given up: %s", (long long)p->number, unwell->text);
     int rv = stage_build(c, &wish, &set, &err);
     if (rv == 0)
-        rv = ask_number(l, "plugin.activate", "stage", set->number, &err);
+        rv = ask_number(l, "plugin.activate", "stage", set->number, NULL, &err);
     if (rv == 0)
         log_warn("plugin", "generation %lld runs as before", (long long)p->set.previous);
     else if (failed(p))
-        log_error("plugin", "there is no way back to generation %lld: %s", (long long)p->set.previous, err.text);
+        stay(p, l, unwell, &err);
 }
 
 static void settle(struct probation *p, struct lanes *l, struct calls *c)
 {
     struct err err = {0};
-    if (ask_number(l, "plugin.settle", "generation", p->number, &err) != 0) {
+    if (ask_number(l, "plugin.settle", "generation", p->number, NULL, &err) != 0) {
         if (failed(p))
             log_warn("plugin", "that generation %lld is good was not written down: %s", (long long)p->number, err.text);
         return;

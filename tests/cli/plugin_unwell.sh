@@ -85,6 +85,42 @@ call plugin.generations limit=2 >"$dir/out"
 said 'failed.*unwell'
 house_stop
 
+# -- no way back: that is written down, and whoever waits is told --
+sed -i 's/probation_s = 1/probation_s = 60/' "$data/config.lua"
+house_start
+tally_source "$dir/src/tally" 1.0.0
+pack tally 1.0.0
+do_ plugin install "$dir/pool/tally-1.0.0.muster" --yes --no-wait
+tally_source "$dir/src/tally" 1.1.0
+rebuilt() { # rebuilt TYPE: tally_row anew, with this type of n
+  echo "CREATE TABLE tally_new(id INTEGER PRIMARY KEY, n $1) STRICT;"
+  echo 'INSERT INTO tally_new SELECT id, n FROM tally_row;'
+  echo 'DROP TABLE tally_row;'
+  echo 'ALTER TABLE tally_new RENAME TO tally_row;'
+}
+rebuilt INTEGER >"$dir/src/tally/migrations/002_free.sql"
+rebuilt 'INTEGER NOT NULL' >"$dir/src/tally/migrations/002_free.down.sql"
+well='call.db:value("SELECT count(*) FROM tally_row WHERE n IS NULL") == 0'
+sed -i "s/run = function() return true end/run = function(call) return $well end/; s/\"n:int\"/\"n:int?\"/" "$dir/src/tally/init.lua"
+pack tally 1.1.0
+plugin upgrade "$dir/pool/tally-1.1.0.muster" --yes >"$dir/waits" 2>&1 &
+waits=$!
+tries=0
+until grep -q '^generation [0-9]* runs' "$dir/waits"; do
+  tries=$((tries + 1))
+  [ $tries -lt 200 ] || fail "no upgrade: $(cat "$dir/waits")"
+  sleep 0.05
+done
+do_ call tally.add
+status=0
+wait $waits || status=$?
+[ $status = 4 ] || fail "whoever waits ends with $status: $(cat "$dir/waits")"
+grep -q 'plugin.no_way_back.*muster plugin disable.*tally is unwell' "$dir/waits" || fail "that is not told: $(cat "$dir/waits")"
+do_ plugin generations
+said 'runs *probation.*tally is unwell.*no way back'
+do_ plugin disable tally --yes --no-wait
+house_stop
+
 # -- in safe mode --
 house_start --safe-mode
 do_ plugin disable alpha --yes --no-wait
