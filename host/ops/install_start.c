@@ -247,11 +247,13 @@ static void name_next(struct start *s)
         if (begins(s->next.plugins[i].off, OFF_QUARANTINE))
             snprintf(reason, sizeof(reason), "start, %s: %.300s", s->next.plugins[i].name, s->next.plugins[i].off);
     s->next.number = s->last + 1;
-    s->next.previous = s->guilty ? 0 : s->last;
+    /* What is watched is watched to its end, with the same way back, whatever else this start has found. */
+    const bool watched = !s->guilty && s->before.number;
+    s->next.previous = s->guilty ? 0 : watched ? s->before.number : s->last;
     s->next.at_ms = clock_now_ms();
     set_text(&s->next.user, "muster");
     set_text(&s->next.reason, reason);
-    set_text(&s->next.state, STATE_GOOD);
+    set_text(&s->next.state, watched ? STATE_PROBATION : STATE_GOOD);
 }
 
 /* -- recording -- */

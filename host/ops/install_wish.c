@@ -269,6 +269,16 @@ static void forget_bundled(struct set *next)
             set_remove(next, next->plugins[i].name);
 }
 
+/* What the configuration has turned off stays off until a start without that, whatever set is gone to. */
+static void keep_configured(const struct set *base, struct set *next)
+{
+    for (int i = 0; i < base->count; i++) {
+        const struct set_plugin *p = &base->plugins[i];
+        if (p->off && strcmp(p->off, OFF_CONFIG) == 0 && (set_find(next, p->name) || !p->folder))
+            set_turn_off(next, p->name, OFF_CONFIG);
+    }
+}
+
 int stage_compose(struct calls *c, const struct stage_wish *wish, const struct set *base,
                   const struct package_row *packages, int npackages, struct set *next, struct err *err)
 {
@@ -296,5 +306,7 @@ int stage_compose(struct calls *c, const struct stage_wish *wish, const struct s
     }
     if (rv == 0)
         forget_bundled(next);
+    if (rv == 0)
+        keep_configured(base, next);
     return rv;
 }

@@ -121,6 +121,24 @@ said 'runs *probation.*tally is unwell.*no way back'
 do_ plugin disable tally --yes --no-wait
 house_stop
 
+# -- a start that finds something new does not end the watch --
+sqlite3 "$data/muster.db" 'DELETE FROM alpha_row'
+house_start
+do_ plugin upgrade "$dir/pool/alpha-1.2.0.muster" --yes --no-wait
+house_stop
+sqlite3 "$data/muster.db" 'INSERT INTO alpha_row(n) VALUES(1)'
+echo 'return { probation_s = 60, lanes = { readers = 1 }, disabled = { "ill" } }' >"$data/config.lua"
+house_start
+tries=0
+until [ "$(call alpha.ping)" = 1.0.0 ]; do
+  tries=$((tries + 1))
+  [ $tries -lt 200 ] || fail "it did not go back by itself: $(plugin generations)"
+  sleep 0.1
+done
+do_ plugin list
+said 'ill.*off.*disabled by the configuration'
+house_stop
+
 # -- in safe mode --
 house_start --safe-mode
 do_ plugin disable alpha --yes --no-wait
