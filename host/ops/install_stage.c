@@ -376,7 +376,7 @@ static int try_and_offer(struct building *b, struct err *err)
 {
     struct generation *g = NULL;
     const bool away = leads_away(b->wish->kind);
-    int rv = stage_dry_run(b->c, &b->base, b->registry, b->plan->ask && !away, away ? b->plan : NULL, err);
+    int rv = stage_dry_run(b->c, &b->base, b->registry, b->wish->npackages > 0 && !away, away ? b->plan : NULL, err);
     if (rv == 0)
         rv = lanes_prepare(b->c->lanes, b->registry, &g, err);
     if (rv != 0)
@@ -397,7 +397,7 @@ int stage_build(struct calls *c, const struct stage_wish *wish, const struct set
     b->c = c;
     b->wish = wish;
     b->plan = plan_new();
-    b->plan->ask = wish->npackages > 0;
+    b->plan->ask = wish->npackages > 0 || wish->kind == STAGE_ENABLE;
     b->plan->proved = wish->kind == STAGE_BACK || wish->kind == STAGE_RELOAD;
     b->plan->failed = wish->failed;
     b->plan->why = wish->why ? arena_text(&b->plan->arena, slice_of(wish->why)) : NULL;

@@ -309,13 +309,61 @@ static int record(const struct start *s, const char *db_path, const struct regis
 
 /* -- all of it -- */
 
+static bool has(const char *asks, const char *word)
+{
+    struct buf missing = {0};
+    install_added(asks, word, &missing);
+    bool found = missing.len == 0;
+    buf_close(&missing);
+    return found;
+}
+
+/* A manifest is code, and may say another thing each time it is read. Where machine code runs is not its decision but the
+ * configuration's. */
+static void find_more(const struct set_plugin *agreed, const struct set_plugin *found, struct buf *more)
+{
+    struct buf may = {0};
+    buf_text(&may, agreed->asks);
+    if (has(agreed->asks, "native") || has(agreed->asks, "process"))
+        buf_text(&may, " native process");
+    install_added(buf_cstr(&may), found->asks, more);
+    buf_close(&may);
+}
+
+/* Turn off what asks for more than somebody has agreed to. Returns how many. */
+static int turn_off_greedy(struct start *s, const struct set *found)
+{
+    int count = 0;
+    for (int i = 0; i < s->next.count; i++) {
+        struct set_plugin *p = &s->next.plugins[i];
+        const struct set_plugin *now = set_find(found, p->name);
+        struct buf more = {0};
+        char text[400];
+        if (p->folder && !p->off && now && !now->off)
+            find_more(p, now, &more);
+        if (more.len) {
+            snprintf(text, sizeof(text), OFF_CHANGED "its manifest now asks for more: %.300s", buf_cstr(&more));
+            log_error("plugin", "%s %s does not run: %s", p->name, p->version, text);
+            set_turn_off(&s->next, p->name, text);
+            count++;
+        }
+        buf_close(&more);
+    }
+    return count;
+}
+
 static int compose(struct start *s, struct registry **out, struct err *err)
 {
     forget_transient(s);
     take_decisions(s);
     verify_packages(s);
     name_next(s);
-    return set_load(s->site, &s->next, out, err);
+    int rv = set_load(s->site, &s->next, out, err);
+    while (rv == 0 && turn_off_greedy(s, registry_set(*out)) > 0) {
+        registry_unref(*out);
+        rv = set_load(s->site, &s->next, out, err);
+    }
+    return rv;
 }
 
 /* The generation before cannot run either: stay with this one, and leave the guilty out. */
