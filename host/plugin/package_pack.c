@@ -42,10 +42,11 @@ static void close_packing(struct packing *p)
     free(p);
 }
 
-/* Hidden files, editors' backups and results of tests stay behind. */
+/* Hidden files, editors' backups, results of tests, packages, and the keys that sign them stay behind. */
 static bool left_behind(const char *name)
 {
-    static const char *const ends[] = {"~", ".bak", ".orig", ".rej", ".swp", ".tmp", ".out", ".log", ".o"};
+    static const char *const ends[] = {"~",    ".bak", ".orig", ".rej",    ".swp", ".tmp",
+                                       ".out", ".log", ".o",    ".muster", ".key"};
     size_t n = strlen(name);
     for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
         size_t m = strlen(ends[i]);
@@ -68,6 +69,10 @@ static int add_file(struct packing *p, const char *path, const char *name)
     for (size_t n; (n = fread(chunk, 1, sizeof(chunk), f)) > 0 && file->bytes.len <= PACKAGE_FILE_MAX;)
         buf_append(&file->bytes, chunk, n);
     fclose(f);
+    if (file->bytes.len && memmem(file->bytes.data, file->bytes.len, "PRIVATE KEY", 11))
+        return err_rule(p->err, ERR_POLICY, "package.secret", NULL,
+                        "%s holds a private key, which everybody who gets the package could use; keep it elsewhere",
+                        path);
     return file->bytes.len <= PACKAGE_FILE_MAX ? 0
                                                : err_rule(p->err, ERR_TOOBIG, "package.size", NULL,
                                                           "%s: a file has at most %zu bytes", path, PACKAGE_FILE_MAX);

@@ -12,7 +12,7 @@ clean() {
 }
 trap clean EXIT
 trap 'exit 143' INT TERM
-fail() { echo "$(basename "$0" .sh): $*" >&2; tail -n 30 "$dir/log" >&2; exit 1; }
+fail() { echo "$(basename "$0" .sh): $*" >&2; tail -n 30 "$dir/log" >&2 2>/dev/null || true; exit 1; }
 plugin() { "$MUSTER" plugin "$@" --data "$data" --port "$port"; }
 call() { "$MUSTER" call --data "$data" --port "$port" "$@"; }
 
