@@ -1,5 +1,6 @@
 #!/bin/sh
-# What must not get into a package stays out of it.
+# What must not get into a package stays out of it, and a manifest that never ends ends the tool that reads it with a refusal, before
+# anything of its signature was looked at, and leaves nothing behind.
 set -eu
 . "$(dirname "$0")/../support/install.sh"
 said() { grep -q "$1" "$dir/out" || fail "it does not say $1: $(cat "$dir/out")"; }
@@ -28,3 +29,23 @@ said 'package.secret.*secret.txt'
 cd "$OLDPWD"
 rm "$dir/src/leak/secret.txt"
 
+# -- manifests that never end --
+source_of good 1.0.0 '{ "loop" }'
+source_of loop 1.0.0 '{}'
+pack good 1.0.0
+pack loop 1.0.0
+mkdir "$dir/open"
+tar -C "$dir/open" -xzf "$dir/pool/loop-1.0.0.muster"
+printf 'while true do end\n' | tee "$dir/src/loop/manifest.lua" >"$dir/open/loop-1.0.0/plugin/manifest.lua"
+(cd "$dir/open/loop-1.0.0" && find plugin -type f | LC_ALL=C sort | xargs sha256sum >sha256sums)
+tar -C "$dir/open" -czf "$dir/pool/loop-1.0.0.muster" loop-1.0.0/sha256sums loop-1.0.0/plugin/init.lua loop-1.0.0/plugin/manifest.lua
+ends 7 "$MUSTER" plugin pack "$dir/src/loop"
+said 'limit.time'
+mkdir -p /tmp/muster-package-999999999-stale # of a process that has ended long ago
+before=$(left)
+port=1
+ends 7 "$MUSTER" plugin install "$dir/pool/loop-1.0.0.muster" --yes --data "$data" --port $port --plugins "$dir/bundled"
+said 'limit.time'
+ends 3 "$MUSTER" plugin install "$dir/pool/good-1.0.0.muster" --from "$dir/pool" --yes --data "$data" --port $port --plugins "$dir/bundled"
+said 'left out.*loop'
+[ "$(left)" -lt "$before" ] || fail "folders are left: $(ls -d /tmp/muster-package-*)"
