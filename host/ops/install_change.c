@@ -10,6 +10,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -50,7 +51,8 @@ static int upload_path(struct slice hash, char out[SHELF_PATH_BYTES], struct err
     return 0;
 }
 
-/* Remove old uploads; refuse more than there may be. */
+/* Remove old uploads, and what was being written when it could not be finished: files are written by this thread alone.
+ * Refuse more uploads than there may be. */
 static int make_room(const struct site *site, struct err *err)
 {
     char dir[SHELF_PATH_BYTES];
@@ -59,6 +61,8 @@ static int make_room(const struct site *site, struct err *err)
     DIR *d = opendir(dir);
     for (struct dirent *e; d && (e = readdir(d));) {
         struct stat st;
+        if (strncmp(e->d_name, SHELF_HALF "-", strlen(SHELF_HALF "-")) == 0)
+            unlinkat(dirfd(d), e->d_name, 0);
         if (strncmp(e->d_name, "upload-", 7) != 0 || fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
             continue;
         if (st.st_mtime + UPLOAD_SECONDS < time(NULL))

@@ -5,6 +5,7 @@
 #include "plugin/shelf.h"
 #include "wire/reader.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -206,7 +207,7 @@ int dry_open(struct calls *c, const struct registry *before, const struct regist
     *out = (struct dry){0};
     int rv = shelf_tmp(c->site->data_dir, "dry", out->dir, err);
     if (rv == 0 && mkdir(out->dir, 0700) != 0)
-        rv = err_set(err, ERR_IO, "make the folder %s", out->dir);
+        rv = err_set(err, ERR_IO, "make the folder %s: %s", out->dir, strerror(errno));
     if (rv != 0)
         return rv;
     snprintf(db, sizeof(db), "%s/muster.db", out->dir);

@@ -209,26 +209,28 @@ static int write_new(const char *path, struct slice text, struct err *err)
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), rv = 0;
     if (fd < 0)
         return err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
-    ssize_t n = write(fd, text.data, text.len);
-    if (n != (ssize_t)text.len || fsync(fd) != 0)
-        rv = err_set(err, ERR_IO, "%s: %s", path, n < 0 ? strerror(errno) : "the disk is full");
+    errno = 0; /* a short write says nothing there */
+    if (write(fd, text.data, text.len) != (ssize_t)text.len || fsync(fd) != 0)
+        rv = err_set(err, ERR_IO, "%s: %s", path, errno ? strerror(errno) : "the disk is full");
     close(fd);
     return rv;
 }
 
 int shelf_write(const char *data_dir, const char *name, struct slice text, struct err *err)
 {
-    char path[SHELF_PATH_BYTES], tmp[SHELF_PATH_BYTES];
+    char path[SHELF_PATH_BYTES], tmp[SHELF_PATH_BYTES] = "";
     int rv = path_of(path, err, data_dir, name);
     if (rv != 0 || says(path, text))
         return rv;
-    rv = shelf_tmp(data_dir, "file", tmp, err);
+    rv = shelf_tmp(data_dir, SHELF_HALF, tmp, err);
     if (rv == 0)
         rv = write_new(tmp, text, err);
     if (rv == 0)
         crash_point("file written");
     if (rv == 0 && rename(tmp, path) != 0)
         rv = err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
+    if (rv != 0)
+        unlink(tmp);                  /* half a file, of a disk that is full perhaps */
     char *slash = strrchr(path, '/'); /* the folder that it is in */
     *slash = '\0';
     if (rv == 0)

@@ -23,6 +23,8 @@ int shelf_put(const char *data_dir, struct slice package, bool need_signature,
 int shelf_remove(const char *data_dir, const char *folder, struct err *err);
 /* Remove every folder for which `keep` says no. */
 int shelf_tidy(const char *data_dir, bool (*keep)(void *arg, const char *folder), void *arg, struct err *err);
+/* What shelf_write is writing is DATA/plugins/tmp/file-…. */
+#define SHELF_HALF "file"
 /* Replace the file DATA/NAME in one step, unless it says this already. */
 int shelf_write(const char *data_dir, const char *name, struct slice text, struct err *err);
 
