@@ -194,7 +194,40 @@ static int ask_health(struct embed *e, const struct set *base, const struct regi
     return rv;
 }
 
-int dry_open(struct calls *c, const struct registry *before, const struct registry *after, struct dry *out,
+static void db_of(const struct dry *dry, char out[SHELF_PATH_BYTES + 16])
+{
+    snprintf(out, SHELF_PATH_BYTES + 16, "%s/muster.db", dry->dir);
+}
+
+static int copy_of(const struct dry *of, const char *to, struct err *err)
+{
+    char from[SHELF_PATH_BYTES + 16];
+    const struct store_options options = {.path = from, .scratch = true};
+    struct store *s = NULL;
+    db_of(of, from);
+    int rv = store_open(&options, STORE_READER, &s, err);
+    if (rv == 0)
+        rv = store_copy(s, to, err);
+    store_close(s);
+    return rv;
+}
+
+int dry_copy(struct calls *c, const struct dry *of, struct dry *out, struct err *err)
+{
+    char to[SHELF_PATH_BYTES + 16];
+    *out = (struct dry){0};
+    int rv = shelf_tmp(c->site->data_dir, "dry", out->dir, err);
+    if (rv == 0 && mkdir(out->dir, 0700) != 0)
+        rv = err_set(err, ERR_IO, "make the folder %s: %s", out->dir, strerror(errno));
+    if (rv != 0) {
+        out->dir[0] = '\0';
+        return rv;
+    }
+    db_of(out, to);
+    return of ? copy_of(of, to, err) : store_copy(c->store, to, err);
+}
+
+int dry_open(struct calls *c, const struct registry *before, const struct registry *after, struct dry *dry,
              struct err *err)
 {
     char db[SHELF_PATH_BYTES + 16];
@@ -204,21 +237,9 @@ int dry_open(struct calls *c, const struct registry *before, const struct regist
                                           .mailbox = 4,
                                           .scratch = true,
                                           .zone_min = c->zone_min};
-    *out = (struct dry){0};
-    int rv = shelf_tmp(c->site->data_dir, "dry", out->dir, err);
-    if (rv == 0 && mkdir(out->dir, 0700) != 0)
-        rv = err_set(err, ERR_IO, "make the folder %s: %s", out->dir, strerror(errno));
-    if (rv != 0)
-        return rv;
-    snprintf(db, sizeof(db), "%s/muster.db", out->dir);
-    rv = store_copy(c->store, db, err);
-    if (rv == 0)
-        rv = migrate_copy(db, before, after, err);
-    if (rv == 0)
-        rv = embed_open(&options, &out->host, err);
-    if (rv != 0)
-        dry_close(out);
-    return rv;
+    db_of(dry, db);
+    int rv = migrate_copy(db, before, after, err);
+    return rv == 0 ? embed_open(&options, &dry->host, err) : rv;
 }
 
 void dry_close(struct dry *dry)
@@ -234,10 +255,11 @@ int stage_dry_run(struct calls *c, const struct set *base, const struct registry
                   struct plan *unwell, struct err *err)
 {
     struct dry dry;
-    int rv = dry_open(c, and_back ? c->registry : NULL, after, &dry, err);
-    if (rv == 0) {
+    int rv = dry_copy(c, NULL, &dry, err);
+    if (rv == 0)
+        rv = dry_open(c, and_back ? c->registry : NULL, after, &dry, err);
+    if (rv == 0)
         rv = ask_health(dry.host, base, after, unwell, err);
-        dry_close(&dry);
-    }
+    dry_close(&dry);
     return rv;
 }

@@ -53,8 +53,11 @@ struct dry {
     char dir[SHELF_PATH_BYTES]; /* "": there is none */
     struct embed *host;
 };
-/* Copy and migrate; `before` not NULL: try the way back to it, too. The slow lane's thread, outside of a read. */
-int dry_open(struct calls *c, const struct registry *before, const struct registry *after, struct dry *out,
+/* Copy the database, or what `of` (not opened yet) has copied of it. `out` is to be closed in any case. The slow lane's
+ * thread, outside of a read. */
+int dry_copy(struct calls *c, const struct dry *of, struct dry *out, struct err *err);
+/* Migrate the copy; `before` not NULL: try the way back to it, too. Then run the host. */
+int dry_open(struct calls *c, const struct registry *before, const struct registry *after, struct dry *dry,
              struct err *err);
 void dry_close(struct dry *dry); /* zeroed is fine */
 

@@ -98,7 +98,11 @@ static int compare(struct embed *old, struct embed *new, struct rehearsed *call,
 static int play_all(struct calls *c, const struct registry *new, struct rehearsal *r, struct err *err)
 {
     struct dry one = {0}, other = {0};
-    int told = 0, rv = dry_open(c, NULL, c->registry, &one, err);
+    int told = 0, rv = dry_copy(c, NULL, &one, err);
+    if (rv == 0) /* not the database once more: it is written to meanwhile */
+        rv = dry_copy(c, &one, &other, err);
+    if (rv == 0)
+        rv = dry_open(c, NULL, c->registry, &one, err);
     if (rv == 0)
         rv = dry_open(c, NULL, new, &other, err);
     for (int i = 0; rv == 0 && i < r->count; i++) {

@@ -107,3 +107,15 @@ says "plugin.downgrade"
 [ "$(ls -d "$data/plugins/purse"/* | wc -l)" = 2 ] || { ls "$data/plugins/purse"; fail "packages are left on the shelf"; }
 "$MUSTER" plugin list >"$dir/out"
 says "1.1.0"
+
+# While it is written to: both copies hold the same, and nothing differs.
+cat >"$dir/writes.lua" <<'LUA'
+local conn = muster.connect()
+while not pcall(muster.read_file, muster.args[1]) do conn:call("purse.put", { fen = 7 }) end
+LUA
+"$MUSTER" play "$dir/writes.lua" -- "$dir/enough" >"$dir/writer" 2>&1 &
+writer=$!
+purse 1.1.1 'if fen == 13 then call:fail("POLICY", { rule = "purse.thirteen", arg = "fen" }, "not thirteen") end' "$other"
+for i in 1 2 3; do ends 0 plugin rehearse "$dir/purse-1.1.1.muster" --last 20; done
+touch "$dir/enough"
+wait $writer || { cat "$dir/writer"; fail "the writer"; }
