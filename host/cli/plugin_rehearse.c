@@ -75,6 +75,9 @@ static void tell(const json_t *report)
     printf("%lld writes played twice, and %zu commands: %lld other replies, %zu changed rights\n",
            number_of(report, "played"), json_array_size(json_object_get(report, "commands")),
            number_of(report, "changes"), json_array_size(json_object_get(report, "grants")));
+    if (number_of(report, "refused"))
+        printf("%lld of them were refused by both alike: what they do when they are accepted was not tried\n",
+               number_of(report, "refused"));
 }
 
 int link_rehearse(struct plugin_link *link, const json_t *plan, const char *last, bool json, struct err *err)

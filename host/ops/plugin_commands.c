@@ -138,7 +138,7 @@ const struct native_command plugin_commands[] = {
      "Work out and try a change of plugins on a copy, and offer it to plugin.activate; nothing changes yet.",
      "在副本上推演并试运行一次插件变更，供 plugin.activate 启用；此时尚无任何改变。", install_stage},
     {"plugin.rehearse", MODE_SLOW, "stage:int(1..) last:int(0..10000)=1000",
-     "{played:int, skipped:[{command:text, calls:int, why:text}], changed:[{id:int, user:text, command:text, args:text,"
+     "{played:int, refused:int, skipped:[{command:text, calls:int, why:text}], changed:[{id:int, user:text, command:text, args:text,"
      " before:text, after:text}], changes:int, grants:[{user:text, command:text, before:bool, after:bool}],"
      " commands:[{command:text, calls:int, changed:int, before_us:int, after_us:int}]}",
      "Play the last accepted writes on copies, by the plugins that run and by a staged change, and tell what differs.",

@@ -85,6 +85,8 @@ static int compare(struct embed *old, struct embed *new, struct rehearsed *call,
     if (rv == 0)
         rv = play(new, call, &after, &call->after_us, err);
     call->differs = rv == 0 && !slice_eq(buf_view(&before), buf_view(&after));
+    struct err why = {0};
+    call->refused = rv == 0 && !call->differs && reader_error(buf_view(&before), &why);
     if (call->differs && *told < SHOWN_MAX) {
         call->before = shown(&before);
         call->after = shown(&after);
@@ -286,11 +288,14 @@ static int tell_grants(struct calls *c, const struct registry *new, struct reply
 static int tell(struct calls *c, const struct registry *new, const struct rehearsal *r, struct reply *reply,
                 struct err *err)
 {
-    int played = 0;
-    for (int i = 0; i < r->count; i++)
+    int played = 0, refused = 0;
+    for (int i = 0; i < r->count; i++) {
         played += r->calls[i].id && !r->calls[i].skipped;
+        refused += r->calls[i].id && r->calls[i].refused;
+    }
     reply_map_open(reply);
     reply_key_int(reply, "played", played);
+    reply_key_int(reply, "refused", refused);
     tell_skipped(r, reply);
     const int changed = tell_changes(r, reply);
     reply_key_int(reply, "changes", changed);
@@ -298,6 +303,24 @@ static int tell(struct calls *c, const struct registry *new, const struct rehear
     tell_time(r, reply);
     reply_close(reply);
     return rv;
+}
+
+/* The slow lane watches; as long as it plays it does not. */
+static int check_watched(struct calls *c, struct err *err)
+{
+    const int64_t number = registry_generation(c->registry);
+    struct set running = {0};
+    int rv = store_read_begin(c->store, err);
+    if (rv == 0)
+        rv = record_read(c->store, number, &running, err);
+    store_read_end(c->store);
+    if (rv == 1 && strcmp(running.state, STATE_PROBATION) == 0)
+        rv = err_rule(
+            err, ERR_BUSY, "plugin.probation", NULL,
+            "generation %lld is being watched, which a rehearsal would stop; try again when it has proved itself",
+            (long long)number);
+    set_close(&running);
+    return rv < 0 ? rv : 0;
 }
 
 int install_rehearse(struct call *call, const struct value *args, struct reply *reply, struct err *err)
@@ -309,6 +332,8 @@ int install_rehearse(struct call *call, const struct value *args, struct reply *
     if (rv == 0 && !(new = stage_registry(args[0].i)))
         rv = err_rule(err, ERR_STATE, "generation.gone", "stage", "stage %lld is not offered any more",
                       (long long)args[0].i);
+    if (rv == 0)
+        rv = check_watched(c, err);
     if (rv == 0)
         rv = rehearsal_read(c, (int)args[1].i, &r, err);
     if (rv == 0)

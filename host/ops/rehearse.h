@@ -12,8 +12,8 @@ struct rehearsed {
     char *user, *command, *args;
     struct identity *identity; /* borrowed; NULL: the user is gone */
     const char *skipped;       /* why it was not played, or NULL */
-    bool differs;
-    char *before, *after; /* of the first that differ: their replies as JSON, cut */
+    bool differs, refused;     /* … by both, in the same words */
+    char *before, *after;      /* of the first that differ: their replies as JSON, cut */
     int64_t before_us, after_us;
 };
 

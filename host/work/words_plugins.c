@@ -14,6 +14,8 @@ const struct text words_plugins[] = {
      "推演 %d 已失效：有了另一次推演，或服务器重新启动过；请重新推演"},
     {"stage %d is not offered any more", "推演 %d 已失效"},
     {"stage %d runs already; use rollback", "推演 %d 已在运行；请用 rollback 回退"},
+    {"generation %d is being watched, which a rehearsal would stop; try again when it has proved itself",
+     "第 %d 代正在试用，重演会中断试用；请待其通过后再试"},
     {"this was planned for generation %d, but %d runs now; stage it again",
      "这是针对第 %d 代推演的，而现在运行的是第 %d 代；请重新推演"},
     {"the host goes back by itself", "自动回退由主机自行完成"},

@@ -108,6 +108,56 @@ says "plugin.downgrade"
 "$MUSTER" plugin list >"$dir/out"
 says "1.1.0"
 
+# A text that the audit has cut is not played; what both refuse is counted, for it says nothing.
+memo() { # memo VERSION: keeps texts, each once
+  mkdir -p "$dir/memo/migrations"
+  echo "return { name = 'memo', version = '$1', api = 1, summary = 'Texts.', requires = {} }" >"$dir/memo/manifest.lua"
+  cat >"$dir/memo/init.lua" <<'LUA'
+return { commands = { ["memo.keep"] = { mode = "write", args = { "text:text(1000)" }, returns = "int", summary = "Keep.",
+  run = function(call, text)
+    if call.db:value("SELECT count(*) FROM memo_text WHERE text = ?", text) > 0 then call:fail("STATE", "kept already") end
+    call.db:run("INSERT INTO memo_text(text) VALUES(?)", text)
+    return #text
+  end } } }
+LUA
+  printf 'CREATE TABLE memo_text(id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT;\n' >"$dir/memo/migrations/001_text.sql"
+  package_make "$dir" "$dir/memo" "$dir/memo-$1.muster"
+}
+memo 1.0.0
+memo 1.0.1
+plugin install "$dir/memo-1.0.0.muster" --yes || fail "install memo"
+long=$(printf '长%.0s' $(seq 100))
+call memo.keep "$long" || fail "keep a long one"
+for text in one two; do call memo.keep $text || fail "keep $text"; done
+ends 0 plugin rehearse "$dir/memo-1.0.1.muster" --last 3
+says "not played: 1 of memo.keep, for the audit keeps long arguments in part only"
+says "2 writes played twice"
+says "2 of them were refused by both alike"
+ends 0 plugin rehearse "$dir/memo-1.0.1.muster" --last 3 --json
+says '"refused":2'
+
+# Not while another set is being watched: it would keep that waiting.
+sed -i 's/probation_s = 1/probation_s = 60/' "$data/config.lua"
+kill "$server"
+wait "$server" || fail "the server did not end cleanly"
+server_start "$dir/log" "$MUSTER" --data "$data" --port "$port" --plugins "$dir/bundled" || exit 1
+plugin upgrade "$dir/memo-1.0.1.muster" --yes --no-wait || fail "upgrade memo"
+memo 1.0.2
+ends 7 plugin rehearse "$dir/memo-1.0.2.muster"
+says "plugin.probation"
+plugin rollback --yes --no-wait || fail "rollback"
+sed -i 's/probation_s = 60/probation_s = 1/' "$data/config.lua"
+kill "$server"
+wait "$server" || fail "the server did not end cleanly"
+server_start "$dir/log" "$MUSTER" --data "$data" --port "$port" --plugins "$dir/bundled" || exit 1
+proved() { "$MUSTER" plugin generations | grep -q 'runs *good'; }
+tries=0
+until proved; do
+  tries=$((tries + 1))
+  [ $tries -lt 200 ] || fail "it was not proved"
+  sleep 0.05
+done
+
 # While it is written to: both copies hold the same, and nothing differs.
 cat >"$dir/writes.lua" <<'LUA'
 local conn = muster.connect()
