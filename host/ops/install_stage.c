@@ -318,16 +318,37 @@ static int compose(struct building *b, int64_t last, struct err *err)
     return set_load(b->c->site, &b->next, &b->registry, err);
 }
 
+/* The version in the manifest of a package that is not loaded because its plugin is off. */
+static int read_version(const struct building *b, int nth, char out[64], struct err *err)
+{
+    char folder[2 * SHELF_PATH_BYTES];
+    struct registry *r = NULL;
+    const struct plugin_place place = {.name = b->rows[nth].name, .folder = folder};
+    const struct registry_sources sources = {.places = &place, .nplaces = 1, .manifests_only = true};
+    snprintf(folder, sizeof(folder), "%s/%s", b->c->site->data_dir, b->folders[nth]);
+    int rv = registry_load(&sources, 0, &r, err);
+    const struct plugin *p = rv == 0 ? registry_plugin(r, slice_of(place.name)) : NULL;
+    snprintf(out, 64, "%s", p ? p->version : "");
+    registry_unref(r);
+    return rv;
+}
+
 /* What stands in the package's name must be what its manifest says. */
 static int check_versions(const struct building *b, struct err *err)
 {
-    for (int i = 0; i < b->nrows; i++) {
+    int rv = 0;
+    for (int i = 0; rv == 0 && i < b->nrows; i++) {
         const struct plugin *p = registry_plugin(b->registry, slice_of(b->rows[i].name));
-        if (!p || strcmp(p->version, b->rows[i].version) != 0)
-            return err_rule(err, ERR_POLICY, "package.form", NULL, "the package says it is %s %s, its manifest says %s",
-                            b->rows[i].name, b->rows[i].version, p ? p->version : "otherwise");
+        char version[64] = "";
+        if (p)
+            snprintf(version, sizeof(version), "%s", p->version);
+        else
+            rv = read_version(b, i, version, err);
+        if (rv == 0 && strcmp(version, b->rows[i].version) != 0)
+            rv = err_rule(err, ERR_POLICY, "package.form", NULL, "the package says it is %s %s, its manifest says %s",
+                          b->rows[i].name, b->rows[i].version, version[0] ? version : "otherwise");
     }
-    return 0;
+    return rv;
 }
 
 /* -- the plan -- */
@@ -337,10 +358,16 @@ static void warn(struct building *b)
     const struct set *next = registry_set(b->registry);
     if (!registry_set(b->c->registry))
         plan_warn(b->plan, "this ends safe mode: every plugin that is not off runs again");
-    for (int i = 0; i < b->nrows; i++)
-        if (!b->rows[i].signer[0])
-            plan_warn(b->plan, "%s %s is not signed; only a server in developer mode takes it", b->rows[i].name,
-                      b->rows[i].version);
+    for (int i = 0; i < b->nrows; i++) {
+        const struct package_row *row = &b->rows[i];
+        const struct set_plugin *now = set_find(next, row->name);
+        if (!row->signer[0])
+            plan_warn(b->plan, "%s %s is not signed; only a server in developer mode takes it", row->name,
+                      row->version);
+        if (now && now->off)
+            plan_warn(b->plan, "%s %s stays off (%s); it will be tried out when it is turned on", row->name,
+                      row->version, now->off);
+    }
     for (int i = 0; i < next->count; i++) {
         const struct set_plugin *now = &next->plugins[i], *old = set_find(&b->base, now->name);
         if (now->off && old && !old->off && strncmp(now->off, "requires ", 9) == 0)

@@ -55,7 +55,9 @@ static int add_packages(const struct stage_wish *wish, const struct set *base, c
     int rv = npackages ? 0 : err_rule(err, ERR_ARG, "arg.required", "package", "which package?");
     for (int i = 0; rv == 0 && i < npackages; i++) {
         const struct package_row *p = &packages[i];
-        rv = check_package(wish, set_find(base, p->name), p, i == 0, err);
+        const struct set_plugin *old = set_find(base, p->name);
+        const bool stays_off = old && old->off && strcmp(old->off, OFF_DISABLED) == 0;
+        rv = check_package(wish, old, p, i == 0, err);
         const struct set_plugin fresh = {
             .name = (char *)(uintptr_t)p->name,
             .version = (char *)(uintptr_t)p->version,
@@ -64,6 +66,7 @@ static int add_packages(const struct stage_wish *wish, const struct set *base, c
             .package_hash = (char *)(uintptr_t)p->hash,
             .signer = (char *)(uintptr_t)p->signer,
             .asks = "",
+            .off = stays_off ? old->off : NULL, /* somebody wanted that; quarantine and the like end here */
         };
         set_put(next, &fresh);
     }
