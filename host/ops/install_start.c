@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 /* The start looks at the record, the notes of quarantine and the files, in that order of trust: what an operator decided
- * stays decided; a note counts when it is younger than the generation it would speak of, so that going back, or turning
+ * stays decided; a note counts when it was written while the newest generation ran, so that going back, or turning
  * a plugin on again, makes an old note void.
  *
  * It runs on the main thread, with connections of its own, before the lanes are opened: first a reader, then for one
@@ -175,7 +175,7 @@ static void take_decisions(struct start *s)
     for (int i = 0; i < s->nnotes; i++) {
         const struct quarantine_entry *note = &s->notes[i];
         char why[400];
-        if ((s->guilty && is_of_change(s, note)) || note->at_ms <= s->base.at_ms)
+        if ((s->guilty && is_of_change(s, note)) || quarantine_is_older(note, s->base.number, s->base.at_ms))
             continue; /* it speaks of what is given up, or of an earlier set */
         snprintf(why, sizeof(why), OFF_QUARANTINE "%s in %s", note->reason, note->command);
         turn_off(s, note->plugin, why);
@@ -203,7 +203,7 @@ static void verify_packages(struct start *s)
 static const struct quarantine_entry *find_guilty(const struct start *s)
 {
     for (int i = 0; i < s->nnotes; i++)
-        if (s->notes[i].at_ms > s->base.at_ms && is_of_change(s, &s->notes[i]))
+        if (!quarantine_is_older(&s->notes[i], s->base.number, s->base.at_ms) && is_of_change(s, &s->notes[i]))
             return &s->notes[i];
     return NULL;
 }
@@ -430,6 +430,8 @@ int install_start(const struct site *site, const char *db_path, bool do_record, 
         rv = choose_base(&s, err);
     if (rv == 0)
         rv = site->safe_mode ? load_nothing(site, s.last, out, err) : settle(&s, db_path, do_record, out, err);
+    if (rv == 0 && do_record)
+        quarantine_generation(registry_generation(*out));
     store_close(s.reader);
     set_close(&s.base);
     set_close(&s.before);

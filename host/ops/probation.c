@@ -98,7 +98,8 @@ static void clear_notes(const struct site *site, const struct set *set)
         return;
     for (int i = 0; i < count; i++) {
         const struct set_plugin *p = set_find(set, notes[i].plugin);
-        if (p && !p->off && notes[i].at_ms < set->at_ms && quarantine_clear(folder, notes[i].plugin, &err) == 0)
+        if (p && !p->off && quarantine_is_older(&notes[i], set->number, set->at_ms) &&
+            quarantine_clear(folder, notes[i].plugin, &err) == 0)
             log_info("plugin", "%s is no longer in quarantine", p->name);
     }
     free(notes);

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,7 @@
 enum { TEXT_BYTES = 200, NOTE_BYTES = 1024, SECOND_STACK = 64 * 1024 };
 
 static char folder[PATH_MAX];
+static atomic_llong generation;
 static const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 
 #if defined(__has_feature)
@@ -104,9 +106,14 @@ static void sync_folder(const char *dir)
     }
 }
 
+void quarantine_generation(int64_t number)
+{
+    atomic_store(&generation, number);
+}
+
 void quarantine_note(const char *plugin, const char *command, const char *reason)
 {
-    char path[PATH_MAX], at[24];
+    char path[PATH_MAX], at[24], number[24];
     struct note note = {.len = 0};
     struct timespec now = {0};
     int before = errno;
@@ -118,6 +125,8 @@ void quarantine_note(const char *plugin, const char *command, const char *reason
     put_line(&note, "command=", command);
     put_line(&note, "reason=", reason);
     put_line(&note, "at=", at);
+    put_number(number, atomic_load(&generation));
+    put_line(&note, "generation=", number);
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd >= 0) {
         size_t done = 0;
@@ -205,7 +214,7 @@ static void take_value(const char *line, const char *key, char *out, size_t size
 /* A note that was cut short still says by its name whose it is. */
 static int read_note(const char *dir, const char *name, struct quarantine_entry *e, struct err *err)
 {
-    char path[PATH_MAX], text[NOTE_BYTES + 1], at[24] = "";
+    char path[PATH_MAX], text[NOTE_BYTES + 1], at[24] = "", number[24] = "";
     *e = (struct quarantine_entry){.command = "?", .reason = "?"};
     strcpy(e->plugin, name);
     if (!make_path(path, dir, name))
@@ -223,9 +232,16 @@ static int read_note(const char *dir, const char *name, struct quarantine_entry 
         take_value(line, "command=", e->command, sizeof(e->command));
         take_value(line, "reason=", e->reason, sizeof(e->reason));
         take_value(line, "at=", at, sizeof(at));
+        take_value(line, "generation=", number, sizeof(number));
     }
     e->at_ms = strtoll(at, NULL, 10);
+    e->generation = strtoll(number, NULL, 10);
     return 0;
+}
+
+bool quarantine_is_older(const struct quarantine_entry *note, int64_t number, int64_t at_ms)
+{
+    return note->generation ? note->generation < number : note->at_ms <= at_ms;
 }
 
 static int by_name(const void *a, const void *b)

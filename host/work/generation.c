@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "base/log.h"
+#include "script/quarantine.h"
 #include "work/lane.h"
 
 #include <assert.h>
@@ -177,6 +178,7 @@ static void go_over(struct lane *writer)
     c->access_changed = true; /* roles and rights are about commands, and those are others now */
     count_more(&writer->counters.switches, 1);
     atomic_store(&l->offered, atomic_load(&l->offer) != NULL);
+    quarantine_generation(registry_generation(g->registry));
     spend(writer->lanes, g);
 }
 

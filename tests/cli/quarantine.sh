@@ -115,6 +115,24 @@ grep -q 'a package of flood ended the server while it was tried out' "$dir/log" 
 [ ! -e "$data/quarantine/flood" ] || fail "the note is still there"
 house_stop
 
+# -- a note counts by the generation that ran, not by the clock, which may have been put back --
+number=$(sqlite3 "$data/muster.db" 'SELECT max(id) FROM muster_generation')
+sqlite3 "$data/muster.db" \
+  "UPDATE muster_generation SET at = at + 3600000, state = 'good' WHERE id = $number"
+note() { # note PLUGIN GENERATION
+  printf 'plugin=%s\ncommand=%s.ping\nreason=it crashed\nat=%s000\ngeneration=%s\n' "$1" "$1" "$(date +%s)" "$2" \
+    >"$data/quarantine/$1"
+}
+note upper "$number"
+note tally $((number - 1))
+house_start
+do_ plugin list
+said 'upper.*off.*quarantine: it crashed in upper.ping'
+[ "$(call tally.add n=0)" = 5 ] || fail "a note of an earlier generation counts"
+do_ plugin enable upper --yes --no-wait
+[ "$(call upper.ping)" = 1.0.0 ] || fail "not on again"
+house_stop
+
 # -- safe mode --
 server_start "$dir/log" "$MUSTER" --data "$data" --port "$port" --plugins "$dir/bundled" --safe-mode || exit 1
 fails call tally.version

@@ -69,6 +69,32 @@ static void notes_are_read_back(void **state)
     free(e);
 }
 
+/* A note says which generation ran, and that decides, whatever the clock said; without a number the time does. */
+static void notes_are_older_by_their_generation(void **state)
+{
+    (void)state;
+    struct quarantine_entry *e;
+    assert_int_equal(quarantine_start(folder, NULL), 0);
+    quarantine_generation(7);
+    quarantine_note("fund", "fund.gift.add", "it went on");
+    quarantine_generation(8);
+    quarantine_note("supply", "supply.count", "it crashed");
+    quarantine_generation(0);
+    quarantine_note("tree", "tree.cut", "it fell");
+    const int64_t later = clock_now_ms() + 3600000;
+    assert_int_equal(read_all(&e), 3);
+    assert_int_equal(e[0].generation, 7);
+    assert_true(quarantine_is_older(&e[0], 8, 0));
+    assert_int_equal(e[1].generation, 8);
+    assert_false(quarantine_is_older(&e[1], 8, later));
+    assert_int_equal(e[2].generation, 0);
+    assert_true(quarantine_is_older(&e[2], 8, later));
+    assert_false(quarantine_is_older(&e[2], 8, 0));
+    for (int i = 0; i < 3; i++)
+        quarantine_clear(folder, e[i].plugin, NULL);
+    free(e);
+}
+
 /* The latest note of a plugin counts. */
 static void a_note_replaces_the_one_before(void **state)
 {
@@ -258,8 +284,13 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_dir, close_dir)
     const struct CMUnitTest tests[] = {
-        TEST(notes_are_read_back),    TEST(a_note_replaces_the_one_before), TEST(texts_are_tamed),
-        TEST(only_plugins_are_noted), TEST(no_folder_has_no_notes),         TEST(half_a_note_counts),
+        TEST(notes_are_read_back),
+        TEST(notes_are_older_by_their_generation),
+        TEST(a_note_replaces_the_one_before),
+        TEST(texts_are_tamed),
+        TEST(only_plugins_are_noted),
+        TEST(no_folder_has_no_notes),
+        TEST(half_a_note_counts),
     };
     const struct CMUnitTest crashes[] = {
         TEST(a_wrong_address_is_noted),
