@@ -228,7 +228,7 @@ void doctor_quarantine(struct doctor *d)
         const struct set_plugin *p = set_find(&d->set, n->plugin);
         char about[80], at[36], todo[300];
         plugin_about(about, n->plugin);
-        if (p && !p->off && n->at_ms <= d->set.at_ms)
+        if (p && !p->off && quarantine_is_older(n, d->set.number, d->set.at_ms))
             continue; /* turned on again since then: the note is void, and goes */
         clock_format_instant(n->at_ms, d->house.config.zone_min, at);
         snprintf(todo, sizeof(todo),
