@@ -60,7 +60,7 @@ static const struct verb verbs[] = {
      "plugin.show", true, false},
     {"verify", " [NAME]",
      "Compares the plugins' files with what was installed. One that was changed is left out at the next start; install the\n"
-     "same package again.",
+     "same package again. Exit status 4 when one was.",
      "plugin.verify", false, false},
     {"generations", "",
      "Lists the sets of plugins that ran, newest first. States: probation (being watched), good, failed (given up because\n"
@@ -190,6 +190,8 @@ static int run(struct change *c, const char *name, struct err *err)
         return tell_list(&c->link, err);
     if (rv == 0 && !c->json && strcmp(c->verb->name, "generations") == 0)
         return tell_generations(&c->link, err);
+    if (rv == 0 && strcmp(c->verb->name, "verify") == 0)
+        return tell_verify(&c->link, words, name ? 2 : 1, c->json, err);
     return rv == 0 ? link_print(&c->link, words, name ? 2 : 1, c->json, err) : rv;
 }
 

@@ -174,6 +174,10 @@ static int watch(struct plugin_link *link, json_int_t number, json_int_t probati
     }
     if (terminal)
         printf("\n");
+    if (rv == 0 && strcmp(state, "left") == 0)
+        rv = err_rule(err, ERR_STATE, "plugin.left", NULL,
+                      "generation %lld was left for another one while it was watched; see `muster plugin generations`",
+                      (long long)number);
     if (rv == 0)
         printf("generation %lld is %s\n", (long long)number, state);
     return rv;

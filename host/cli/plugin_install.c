@@ -26,7 +26,7 @@ static const char manual[] =
     "\nRefusals name a rule: package.… (signature, hash, form), plugin.… (versions, dependencies, health), sql.… and\n"
     "migration.… (what its migrations may do), limit.… (its code). Then nothing has changed.\n"
     "Exit status: 0 done, 2 wrong use, 3 not found, 4 refused by a rule or unwell, 5 not permitted, 6 not signed in,\n"
-    "7 busy, 9 no connection or a file cannot be read.\n";
+    "7 busy, or code that takes too long, 9 no connection or a file cannot be read.\n";
 
 static const char rehearse_manual[] =
     "Usage: muster plugin rehearse FILE… [--from DIR] [--locked FILE] [--last N] [--json] [CONNECTION]\n\n"

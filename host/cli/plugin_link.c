@@ -208,16 +208,15 @@ static int write_out(const struct buf *out, struct err *err)
                : err_set(err, ERR_IO, "cannot write to standard output");
 }
 
-int link_print(struct plugin_link *link, const struct slice *words, int nwords, bool json, struct err *err)
+int link_show(struct slice command, struct slice reply, bool json, struct err *err)
 {
-    struct slice reply;
     struct buf out = {0};
-    int rv = link_call(link, words, nwords, &reply, err);
-    if (rv == 0 && json) {
+    int rv = 0;
+    if (json) {
         rv = render_json(reply, &out);
         buf_text(&out, "\n");
-    } else if (rv == 0) {
-        struct shape *shape = shape_of(words[0]);
+    } else {
+        struct shape *shape = shape_of(command);
         pretty_reply(reply, shape, &out);
         shape_free(shape);
     }
@@ -225,4 +224,11 @@ int link_print(struct plugin_link *link, const struct slice *words, int nwords, 
         rv = write_out(&out, err);
     buf_close(&out);
     return rv;
+}
+
+int link_print(struct plugin_link *link, const struct slice *words, int nwords, bool json, struct err *err)
+{
+    struct slice reply;
+    int rv = link_call(link, words, nwords, &reply, err);
+    return rv == 0 ? link_show(words[0], reply, json, err) : rv;
 }

@@ -37,12 +37,15 @@ void link_close(struct plugin_link *link);
 int link_call(struct plugin_link *link, const struct slice *words, int nwords, struct slice *reply, struct err *err);
 /* The same, with the reply as a JSON value that the caller owns. */
 int link_json(struct plugin_link *link, const struct slice *words, int nwords, json_t **out, struct err *err);
-/* Print the reply as `muster call` does. */
+/* Print the reply as `muster call` does; or one that came already. */
 int link_print(struct plugin_link *link, const struct slice *words, int nwords, bool json, struct err *err);
+int link_show(struct slice command, struct slice reply, bool json, struct err *err);
 
 /* plugin_tell.c: ask plugin.list or plugin.generations, and print what people look for first. */
 int tell_list(struct plugin_link *link, struct err *err);
 int tell_generations(struct plugin_link *link, struct err *err);
+/* Ask plugin.verify, print it, and fail when a plugin is not what was installed (rule "package.changed"). */
+int tell_verify(struct plugin_link *link, const struct slice *words, int nwords, bool json, struct err *err);
 
 /* plugin_rehearse.c: play the last `last` writes (NULL: the server's choice) with a staged plan, tell what differs, and
  * withdraw the plan. 0 nothing differs, 1 something does, or a negative code. */

@@ -98,7 +98,7 @@ int package_read(const char *path, struct buf *out, struct err *err)
     for (size_t n; rv == 0 && (n = fread(chunk, 1, sizeof(chunk), f)) > 0;) {
         buf_append(out, chunk, n);
         if (out->len > PACKAGE_BYTES_MAX)
-            rv = err_rule(err, ERR_TOOBIG, "package.size", NULL, "%s: a package has at most %zu bytes", path,
+            rv = err_rule(err, ERR_POLICY, "package.size", NULL, "%s: a package has at most %zu bytes", path,
                           PACKAGE_BYTES_MAX);
     }
     if (rv == 0 && ferror(f))

@@ -1,6 +1,7 @@
 #include "cli/cell.h"
 #include "cli/plugin_link.h"
 #include "cli/table.h"
+#include "wire/render.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -137,5 +138,29 @@ int tell_generations(struct plugin_link *link, struct err *err)
     else
         table_close(&t);
     json_decref(list);
+    return rv;
+}
+
+int tell_verify(struct plugin_link *link, const struct slice *words, int nwords, bool json, struct err *err)
+{
+    struct slice reply;
+    struct buf text = {0}, names = {0};
+    json_t *list = NULL, *p;
+    size_t i;
+    int rv = link_call(link, words, nwords, &reply, err);
+    if (rv == 0)
+        rv = link_show(words[0], reply, json, err);
+    if (rv == 0 && (rv = render_json(reply, &text)) == 0)
+        list = json_loadb(text.data, text.len, 0, NULL);
+    json_array_foreach(list, i, p)
+    {
+        if (!json_is_true(json_object_get(p, "ok")))
+            buf_fmt(&names, "%s%s", names.len ? ", " : "", text_of(p, "name"));
+    }
+    if (names.len)
+        rv = err_rule(err, ERR_CONFLICT, "package.changed", NULL, "not what was installed: %.400s", buf_cstr(&names));
+    json_decref(list);
+    buf_close(&text);
+    buf_close(&names);
     return rv;
 }

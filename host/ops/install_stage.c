@@ -299,6 +299,16 @@ static int verify_kept(const struct building *b, struct err *err)
     return rv;
 }
 
+/* Of a plugin that cannot be loaded it is the package that is refused, not the request, nor is it a fault of this host. */
+static int load(struct building *b, struct err *err)
+{
+    int rv = set_load(b->c->site, &b->next, &b->registry, err);
+    if (rv != ERR_ARG && rv != ERR_INTERNAL)
+        return rv;
+    const struct err why = *err;
+    return err_rule(err, ERR_POLICY, why.rule[0] ? why.rule : "plugin.code", NULL, "%s", why.text);
+}
+
 static int compose(struct building *b, int64_t last, struct err *err)
 {
     int64_t number = atomic_load(&staged);
@@ -315,7 +325,7 @@ static int compose(struct building *b, int64_t last, struct err *err)
     b->next.at_ms = clock_now_ms();
     describe(b);
     atomic_store(&staged, number);
-    return set_load(b->c->site, &b->next, &b->registry, err);
+    return load(b, err);
 }
 
 /* The version in the manifest of a package that is not loaded because its plugin is off. */

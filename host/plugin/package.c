@@ -63,8 +63,7 @@ static int refuse(struct walk *w, const char *rule, const char *why, const char 
     char shown[201] = "";
     if (name)
         printable(name, shown);
-    return err_rule(w->err, strcmp(rule, "package.size") == 0 ? ERR_TOOBIG : ERR_POLICY, rule, NULL,
-                    "the package is refused: %s%s%s", why, name ? ": " : "", shown);
+    return err_rule(w->err, ERR_POLICY, rule, NULL, "the package is refused: %s%s%s", why, name ? ": " : "", shown);
 }
 
 /* -- names -- */

@@ -33,14 +33,14 @@ struct package_info {
 };
 void package_info_close(struct package_info *info);
 
-/* Pack the folder `dir` (whose manifest must load) into the bytes `out`, unsigned. 0; ERR_ARG, ERR_TOOBIG, ERR_IO
+/* Pack the folder `dir` (whose manifest must load) into the bytes `out`, unsigned. 0; ERR_ARG, ERR_POLICY, ERR_IO
  * naming the file. */
 int package_pack(const char *dir, struct buf *out, struct err *err);
 /* Add or replace the signature, by the private key in the PEM file. */
 int package_sign(struct slice package, const char *key_path, struct buf *out, struct err *err);
 /* Read a package, check everything that can be checked without unpacking it anywhere: form, names (no "..", no absolute
  * path, no link, no device, no name twice), sizes, every file's SHA-256, no file beside the list; and its signature
- * against the keys in `keys_dir` (NULL: signatures are not looked at). Errors, all ERR_POLICY or ERR_TOOBIG with a rule:
+ * against the keys in `keys_dir` (NULL: signatures are not looked at). Errors, all ERR_POLICY with a rule:
  * "package.form", "package.path", "package.link", "package.size", "package.hash", "package.unsigned" (only when
  * `need_signature`), "package.key" (its signature fits none of the keys that are trusted here). */
 int package_check(struct slice package, const char *keys_dir, bool need_signature, struct package_info *out,

@@ -60,7 +60,7 @@ static int add_file(struct packing *p, const char *path, const char *name)
 {
     char chunk[65536];
     if (p->count == PACKAGE_FILES_MAX)
-        return err_rule(p->err, ERR_TOOBIG, "package.size", NULL, "more than %d files", PACKAGE_FILES_MAX);
+        return err_rule(p->err, ERR_POLICY, "package.size", NULL, "more than %d files", PACKAGE_FILES_MAX);
     FILE *f = fopen(path, "rbe");
     if (!f)
         return err_set(p->err, ERR_IO, "%s: %s", path, strerror(errno));
@@ -74,7 +74,7 @@ static int add_file(struct packing *p, const char *path, const char *name)
                         "%s holds a private key, which everybody who gets the package could use; keep it elsewhere",
                         path);
     return file->bytes.len <= PACKAGE_FILE_MAX ? 0
-                                               : err_rule(p->err, ERR_TOOBIG, "package.size", NULL,
+                                               : err_rule(p->err, ERR_POLICY, "package.size", NULL,
                                                           "%s: a file has at most %zu bytes", path, PACKAGE_FILE_MAX);
 }
 
@@ -150,7 +150,7 @@ static int write_archive(struct packing *p, struct buf *out)
         rv = err_set(p->err, ERR_INTERNAL, "the package could not be made");
     archive_write_free(a);
     if (rv == 0 && out->len > PACKAGE_BYTES_MAX)
-        rv = err_rule(p->err, ERR_TOOBIG, "package.size", NULL, "the package would have %zu bytes, more than %zu",
+        rv = err_rule(p->err, ERR_POLICY, "package.size", NULL, "the package would have %zu bytes, more than %zu",
                       out->len, PACKAGE_BYTES_MAX);
     return rv;
 }

@@ -99,7 +99,7 @@ do_ plugin install "$dir/pool/base-1.0.0.muster" "$dir/pool/upper-1.0.0.muster" 
 do_ plugin verify
 if grep -q 'since it was installed\|自安装' "$dir/out"; then fail "verify: $(cat "$dir/out")"; fi
 echo '-- more' >>"$(echo "$data"/plugins/base/*)/init.lua"
-do_ plugin verify base
+fails plugin verify base
 said 'init.lua'
 house_stop
 house_start
