@@ -1,5 +1,4 @@
 #include "cli/plugin.h"
-#include "script/watchdog.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -44,18 +43,6 @@ static void print_list(FILE *to)
     fputs("\nmuster help plugin SUBCOMMAND prints its manual.\n", to);
 }
 
-/* Manifests are code, of packages that nobody has checked yet, too: without the watchdog one that never ends would not be
- * stopped. */
-static int run_watched(const struct cli_command *c, int argc, char **argv)
-{
-    struct err err = {0};
-    if (watchdog_start(&err) != 0)
-        return cli_fail("plugin", &err);
-    int status = c->run(argc, argv);
-    watchdog_stop();
-    return status;
-}
-
 int cli_plugin(int argc, char **argv)
 {
     if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
@@ -69,7 +56,7 @@ int cli_plugin(int argc, char **argv)
     }
     for (const struct cli_command *c = cli_plugin_commands; c->name != NULL; c++)
         if (strcmp(c->name, argv[1]) == 0)
-            return run_watched(c, argc - 1, argv + 1);
+            return c->run(argc - 1, argv + 1);
     const char *near = cli_nearest(argv[1], name_of, NULL);
     fprintf(stderr, "muster plugin: there is no subcommand \"%s\"%s%s%s\n", argv[1],
             near != NULL ? "; did you mean \"" : "", near != NULL ? near : "", near != NULL ? "\"?" : "");

@@ -76,10 +76,8 @@ int offers_add_running(struct offers *o, const char *name, const char *version, 
 
 static int read_needs(struct offer *offer, const char *folder, struct err *err)
 {
-    const struct plugin_place place = {.name = offer->name, .folder = folder};
-    const struct registry_sources sources = {.places = &place, .nplaces = 1, .manifests_only = true};
     struct registry *r = NULL;
-    int rv = registry_load(&sources, 0, &r, err);
+    int rv = package_manifest(offer->name, folder, &r, err);
     const struct plugin *p = rv == 0 ? registry_plugin(r, slice_of(offer->name)) : NULL;
     for (int i = 0; p && p->requires[i]; i++)
         add_need(offer, p->requires[i], strlen(p->requires[i]), p -> requires_ranges ? p -> requires_ranges[i] : "*");

@@ -305,8 +305,10 @@ static int load(struct building *b, struct err *err)
     int rv = set_load(b->c->site, &b->next, &b->registry, err);
     if (rv != ERR_ARG && rv != ERR_INTERNAL)
         return rv;
-    const struct err why = *err;
-    return err_rule(err, ERR_POLICY, why.rule[0] ? why.rule : "plugin.code", NULL, "%s", why.text);
+    err->code = ERR_POLICY;
+    if (!err->rule[0])
+        snprintf(err->rule, sizeof(err->rule), "plugin.code");
+    return ERR_POLICY;
 }
 
 static int compose(struct building *b, int64_t last, struct err *err)
@@ -333,11 +335,9 @@ static int read_version(const struct building *b, int nth, char out[64], struct 
 {
     char folder[2 * SHELF_PATH_BYTES];
     struct registry *r = NULL;
-    const struct plugin_place place = {.name = b->rows[nth].name, .folder = folder};
-    const struct registry_sources sources = {.places = &place, .nplaces = 1, .manifests_only = true};
     snprintf(folder, sizeof(folder), "%s/%s", b->c->site->data_dir, b->folders[nth]);
-    int rv = registry_load(&sources, 0, &r, err);
-    const struct plugin *p = rv == 0 ? registry_plugin(r, slice_of(place.name)) : NULL;
+    int rv = package_manifest(b->rows[nth].name, folder, &r, err);
+    const struct plugin *p = rv == 0 ? registry_plugin(r, slice_of(b->rows[nth].name)) : NULL;
     snprintf(out, 64, "%s", p ? p->version : "");
     registry_unref(r);
     return rv;

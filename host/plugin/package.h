@@ -36,6 +36,10 @@ void package_info_close(struct package_info *info);
 /* Pack the folder `dir` (whose manifest must load) into the bytes `out`, unsigned. 0; ERR_ARG, ERR_POLICY, ERR_IO
  * naming the file. */
 int package_pack(const char *dir, struct buf *out, struct err *err);
+/* Read the manifest of the plugin `name` in `folder`, and nothing else; to be unref'd. It is code, of a package that nobody
+ * has checked yet, perhaps: the watchdog runs meanwhile. */
+struct registry;
+int package_manifest(const char *name, const char *folder, struct registry **out, struct err *err);
 /* Add or replace the signature, by the private key in the PEM file. */
 int package_sign(struct slice package, const char *key_path, struct buf *out, struct err *err);
 /* Read a package, check everything that can be checked without unpacking it anywhere: form, names (no "..", no absolute

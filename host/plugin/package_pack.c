@@ -1,5 +1,6 @@
 #include "plugin/package.h"
 #include "plugin/registry.h"
+#include "script/watchdog.h"
 #include "tls/random.h"
 #include "tls/sign.h"
 
@@ -173,17 +174,29 @@ static void make_sums(struct packing *p)
     }
 }
 
+int package_manifest(const char *name, const char *folder, struct registry **out, struct err *err)
+{
+    const struct plugin_place place = {.name = name, .folder = folder};
+    const struct registry_sources sources = {.places = &place, .nplaces = 1, .manifests_only = true};
+    *out = NULL;
+    int rv = watchdog_start(err);
+    if (rv == 0) {
+        rv = registry_load(&sources, 0, out, err);
+        watchdog_stop();
+    }
+    return rv;
+}
+
 /* The folder bears the plugin's name; what its manifest says of the version goes into the package's. */
 static int read_manifest(struct packing *p, const char *dir)
 {
     char *folder = realpath(dir, NULL);
     if (!folder)
         return err_set(p->err, ERR_IO, "%s: %s", dir, strerror(errno));
-    const struct plugin_place place = {.name = strrchr(folder, '/') + 1, .folder = folder};
-    const struct registry_sources sources = {.places = &place, .nplaces = 1, .manifests_only = true};
+    const char *name = strrchr(folder, '/') + 1;
     struct registry *r = NULL;
-    int rv = registry_load(&sources, 0, &r, p->err);
-    const struct plugin *plugin = rv == 0 ? registry_plugin(r, slice_of(place.name)) : NULL;
+    int rv = package_manifest(name, folder, &r, p->err);
+    const struct plugin *plugin = rv == 0 ? registry_plugin(r, slice_of(name)) : NULL;
     if (plugin && snprintf(p->prefix, sizeof(p->prefix), "%s-%s/", plugin->name, plugin->version) >= 130)
         rv = err_set(p->err, ERR_ARG, "%s: name and version are too long", dir);
     registry_unref(r);
