@@ -198,43 +198,126 @@ static bool good_name(const char *name)
     return n > 0 && n < 60;
 }
 
+/* "…/NAME.pem" or "NAME" → NAME. */
+static int name_of_key(const char *word, char name[64], struct err *err)
+{
+    const char *slash = strrchr(word, '/'), *base = slash ? slash + 1 : word;
+    size_t len = strlen(base);
+    len = len > 4 && strcmp(base + len - 4, ".pem") == 0 ? len - 4 : len;
+    snprintf(name, 64, "%.*s", (int)len, base);
+    return good_name(name) && len < 60
+               ? 0
+               : err_set(err, ERR_ARG, "%s: a key's file is NAME.pem, the name of letters, digits, - and _", word);
+}
+
+static int read_id(const char *dir, const char *file, char id[17], struct err *err)
+{
+    char path[PATH_BYTES + 300];
+    struct buf pem = {0};
+    snprintf(path, sizeof(path), "%s/%s", dir, file);
+    int rv = read_file(path, 4096, &pem, err);
+    if (rv == 0)
+        rv = sign_key_id(buf_view(&pem), id, err);
+    buf_close(&pem);
+    return rv;
+}
+
+/* The file of a trusted key with this identity, beginning behind those that were found before; false: no more. */
+static bool next_same(DIR *d, const char *dir, const char *id, char file[256])
+{
+    for (struct dirent *e; d && (e = readdir(d));) {
+        char other[17];
+        struct err ignored = {0};
+        size_t n = strlen(e->d_name);
+        if (e->d_name[0] == '.' || n < 5 || strcmp(e->d_name + n - 4, ".pem") != 0 ||
+            read_id(dir, e->d_name, other, &ignored) != 0 || strcmp(other, id) != 0)
+            continue;
+        snprintf(file, 256, "%s", e->d_name);
+        return true;
+    }
+    return false;
+}
+
+static int sync_keys(const char *dir, struct err *err)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int rv = fd < 0 || fsync(fd) != 0 ? err_set(err, ERR_IO, "%s: %s", dir, strerror(errno)) : 0;
+    if (fd >= 0)
+        close(fd);
+    return rv;
+}
+
+/* One key, one name: whoever distrusts the name must have distrusted the key. */
+static int check_new(const char *dir, const char *id, struct err *err)
+{
+    char file[256];
+    DIR *d = opendir(dir);
+    int rv = next_same(d, dir, id, file) ? err_set(err, ERR_CONFLICT, "this key (%s) is trusted already, as %.*s", id,
+                                                   (int)strlen(file) - 4, file)
+                                         : 0;
+    if (d)
+        closedir(d);
+    return rv;
+}
+
 static int trust(const struct words *w, struct err *err)
 {
     char name[64], dir[PATH_BYTES], path[PATH_BYTES + 80], id[17];
     struct buf pem = {0};
-    const char *slash = strrchr(w->list[1], '/'), *base = slash ? slash + 1 : w->list[1];
-    size_t len = strlen(base);
-    len = len > 4 && strcmp(base + len - 4, ".pem") == 0 ? len - 4 : len;
-    snprintf(name, sizeof(name), "%.*s", (int)len, base);
-    if (!good_name(name))
-        return err_set(err, ERR_ARG, "%s: a key's file is NAME.pem, the name of letters, digits, - and _", w->list[1]);
-    int rv = read_file(w->list[1], 4096, &pem, err);
+    int rv = name_of_key(w->list[1], name, err);
+    if (rv == 0)
+        rv = read_file(w->list[1], 4096, &pem, err);
     if (rv == 0)
         rv = sign_key_id(buf_view(&pem), id, err);
     snprintf(dir, sizeof(dir), "%.900s/keys", w->data);
     if (rv == 0 && mkdir(dir, 0700) != 0 && errno != EEXIST)
         rv = err_set(err, ERR_IO, "%s: %s", dir, strerror(errno));
     snprintf(path, sizeof(path), "%s/%s.pem", dir, name);
+    if (rv == 0)
+        rv = check_new(dir, id, err);
     if (rv == 0 && access(path, F_OK) == 0)
         rv = err_set(err, ERR_CONFLICT, "there is a key %s already; distrust it first", name);
     if (rv == 0)
         rv = write_file(path, &pem, err);
+    if (rv == 0)
+        rv = sync_keys(dir, err);
     if (rv == 0)
         printf("packages signed by %s (%s) may be installed\n", name, id);
     buf_close(&pem);
     return rv;
 }
 
+/* The key goes, under whatever names it stands there. */
 static int distrust(const struct words *w, struct err *err)
 {
-    char path[PATH_BYTES];
-    if (!good_name(w->list[1]))
-        return err_set(err, ERR_ARG, "%s is no key's name", w->list[1]);
-    snprintf(path, sizeof(path), "%.900s/keys/%s.pem", w->data, w->list[1]);
+    char dir[PATH_BYTES], path[PATH_BYTES + 300], name[64], file[256], id[17];
+    struct buf names = {0};
+    struct err unread = {0};
+    int rv = name_of_key(w->list[1], name, err);
+    if (rv != 0)
+        return rv;
+    snprintf(dir, sizeof(dir), "%.900s/keys", w->data);
+    snprintf(file, sizeof(file), "%s.pem", name);
+    bool is_key = read_id(dir, file, id, &unread) == 0;
+    snprintf(path, sizeof(path), "%s/%s", dir, file);
     if (unlink(path) != 0)
         return err_set(err, errno == ENOENT ? ERR_NOTFOUND : ERR_IO, "%s: %s", path, strerror(errno));
-    printf("packages signed by %s are refused from now on; what is installed stays\n", w->list[1]);
-    return 0;
+    DIR *d = is_key ? opendir(dir) : NULL;
+    while (rv == 0 && next_same(d, dir, id, file)) {
+        snprintf(path, sizeof(path), "%s/%s", dir, file);
+        if (unlink(path) != 0)
+            rv = err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
+        buf_fmt(&names, ", the same key as %.*s", (int)strlen(file) - 4, file);
+    }
+    if (d)
+        closedir(d);
+    if (rv == 0)
+        rv = sync_keys(dir, err);
+    if (rv == 0)
+        printf("packages signed by %s%s are refused from now on; what is installed stays\n", name,
+               names.len ? buf_cstr(&names) : "");
+    buf_close(&names);
+    return rv;
 }
 
 static int list_keys(const struct words *w, struct err *err)

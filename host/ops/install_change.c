@@ -254,6 +254,21 @@ static int check_base(const struct call *call, const struct plan *plan, struct e
                                             (long long)plan->base, (long long)running);
 }
 
+/* Somebody may have taken his trust back since it was staged. */
+static int check_keys(const struct site *site, const struct plan *plan, struct err *err)
+{
+    char keys[SHELF_PATH_BYTES];
+    snprintf(keys, sizeof(keys), "%s/keys", site->data_dir);
+    for (int i = 0; i < plan->npackages; i++) {
+        const struct package_row *p = &plan->packages[i];
+        if (p->key_id[0] && !package_key_is_trusted(keys, p->key_id))
+            return err_rule(err, ERR_POLICY, "package.key", NULL,
+                            "%s %s was signed with the key %s, which is not trusted any more", p->name, p->version,
+                            p->signer);
+    }
+    return 0;
+}
+
 static int check_who(const struct call *call, const struct plan *plan, struct err *err)
 {
     if (plan->failed && !calls_of(call)->identity->host)
@@ -276,6 +291,8 @@ int install_activate(struct call *call, const struct value *args, struct reply *
     rv = check_who(call, set->plan, err);
     if (rv == 0)
         rv = check_base(call, set->plan, err);
+    if (rv == 0)
+        rv = check_keys(calls_of(call)->site, set->plan, err);
     if (rv == 0)
         rv = plan_check_accepted(set->plan, &args[1], err);
     if (rv == 0)

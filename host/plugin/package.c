@@ -266,6 +266,28 @@ static bool try_key(struct walk *w, const char *dir, const char *file)
     return sign_key_id((struct slice){pem, len}, w->info->key_id, &ignored) == 0;
 }
 
+bool package_key_is_trusted(const char *keys_dir, const char *key_id)
+{
+    DIR *d = opendir(keys_dir);
+    bool found = false;
+    for (struct dirent *e; d && !found && (e = readdir(d));) {
+        char path[1400], pem[KEY_BYTES], id[17];
+        struct err ignored = {0};
+        size_t n = strlen(e->d_name);
+        if (n < 5 || e->d_name[0] == '.' || strcmp(e->d_name + n - 4, ".pem") != 0)
+            continue;
+        snprintf(path, sizeof(path), "%s/%s", keys_dir, e->d_name);
+        FILE *f = fopen(path, "rbe");
+        size_t len = f ? fread(pem, 1, sizeof(pem), f) : 0;
+        if (f)
+            fclose(f);
+        found = sign_key_id((struct slice){pem, len}, id, &ignored) == 0 && strcmp(id, key_id) == 0;
+    }
+    if (d)
+        closedir(d);
+    return found;
+}
+
 static int check_signature(struct walk *w, const char *keys_dir, bool needed)
 {
     if (w->signature.len == 0)

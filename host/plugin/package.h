@@ -53,6 +53,8 @@ int package_check(struct slice package, const char *keys_dir, bool need_signatur
  * 0755 for .so and folders. On an error `to` is removed again. */
 int package_unpack(struct slice package, const char *keys_dir, bool need_signature, const char *to,
                    struct package_info *out, struct err *err);
+/* Is the key with this identity among those of the folder? */
+bool package_key_is_trusted(const char *keys_dir, const char *key_id);
 /* Compare an unpacked folder with the list it came with: 0, or ERR_CONFLICT (rule "package.changed") naming the first
  * file that is changed, missing or new. */
 int package_verify_folder(const char *dir, struct slice sums, struct err *err);

@@ -16,6 +16,7 @@ const struct text words_plugins[] = {
     {"stage %d runs already; use rollback", "推演 %d 已在运行；请用 rollback 回退"},
     {"generation %d is being watched, which a rehearsal would stop; try again when it has proved itself",
      "第 %d 代正在试用，重演会中断试用；请待其通过后再试"},
+    {"%s %s was signed with the key %s, which is not trusted any more", "%s %s 的签名密钥 %s 已不再受信任"},
     {"this was planned for generation %d, but %d runs now; stage it again",
      "这是针对第 %d 代推演的，而现在运行的是第 %d 代；请重新推演"},
     {"the host goes back by itself", "自动回退由主机自行完成"},
