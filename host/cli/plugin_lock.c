@@ -11,6 +11,7 @@ struct lock {
     struct offers *offers;
     const json_t *running; /* what plugin.list says */
     const char *path;
+    int named; /* so many plugins */
 };
 
 static const char *text_of(const json_t *map, const char *key)
@@ -35,8 +36,15 @@ static int check_bundled(const struct lock *lock, const char *name, const char *
     json_t *p;
     json_array_foreach(lock->running, i, p)
     {
-        if (strcmp(text_of(p, "name"), name) == 0 && strcmp(text_of(p, "origin"), "bundled") == 0 &&
-            strcmp(text_of(p, "sha256"), hash) == 0)
+        if (strcmp(text_of(p, "name"), name) != 0)
+            continue;
+        if (strcmp(text_of(p, "origin"), "bundled") != 0)
+            return err_rule(
+                err, ERR_CONFLICT, "lock.bundled", NULL,
+                "%s says that %s %s came with the program; here the package %s %s hides that: `muster plugin "
+                "remove %s` first",
+                lock->path, name, version, name, text_of(p, "version"), name);
+        if (strcmp(text_of(p, "sha256"), hash) == 0)
             return 0;
     }
     return err_rule(
@@ -49,12 +57,13 @@ static int check_bundled(const struct lock *lock, const char *name, const char *
 /* Lines "name version sha256 signer". */
 static int take_lock_line(struct lock *lock, char *line, struct err *err)
 {
-    char *rest = line, *name = strtok_r(rest, " \n", &rest), *version = strtok_r(rest, " \n", &rest),
-         *hash = strtok_r(rest, " \n", &rest), *signer = strtok_r(rest, " \n", &rest);
+    char *rest = line, *name = strtok_r(rest, " \r\n", &rest), *version = strtok_r(rest, " \r\n", &rest),
+         *hash = strtok_r(rest, " \r\n", &rest), *signer = strtok_r(rest, " \r\n", &rest);
     if (!name || name[0] == '#')
         return 0;
     if (!version || !hash || !signer)
         return err_rule(err, ERR_ARG, "lock.form", NULL, "%s: lines are: name version sha256 signer", lock->path);
+    lock->named++;
     if (strcmp(signer, "(bundled)") == 0)
         return check_bundled(lock, name, version, hash, err);
     struct offer *offer = find_hash(lock->offers, hash);
@@ -92,7 +101,7 @@ static void tell_others(const struct lock *lock)
 
 int lock_choose(struct offers *offers, const json_t *running, const char *path, struct err *err)
 {
-    struct lock lock = {offers, running, path};
+    struct lock lock = {offers, running, path, 0};
     char line[512];
     FILE *f = fopen(path, "re");
     if (!f)
@@ -103,6 +112,8 @@ int lock_choose(struct offers *offers, const json_t *running, const char *path, 
     while (rv == 0 && fgets(line, sizeof(line), f))
         rv = take_lock_line(&lock, line, err);
     fclose(f);
+    if (rv == 0 && lock.named == 0)
+        rv = err_rule(err, ERR_ARG, "lock.form", NULL, "%s names no plugin", path);
     if (rv == 0)
         tell_others(&lock);
     return rv;

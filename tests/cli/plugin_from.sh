@@ -82,9 +82,15 @@ printf 'base 1.2.0\n' >"$dir/wrong"
 refused lock.form plugin install --locked "$dir/wrong" --from "$dir/pool" --yes
 printf 'echo 1.0.0 00000000 (bundled)\n' >"$dir/wrong"
 refused lock.bundled plugin install --locked "$dir/wrong" --from "$dir/pool" --yes
+printf '# generation 2: name version sha256 signer\n' >"$dir/wrong"
+refused lock.form plugin install --locked "$dir/wrong" --from "$dir/pool" --yes
+printf 'base 1.1.0 00000000 (bundled)\n' >"$dir/wrong"
+refused lock.bundled plugin install --locked "$dir/wrong" --from "$dir/pool" --yes
+grep -q 'muster plugin remove base' "$dir/out" || fail "it does not say what hides it: $(cat "$dir/out")"
 refused lock.file plugin install --locked "$dir/no-such-file" --from "$dir/pool" --yes
 unchanged "wrong lock files"
-do_ plugin install --locked "$dir/lock" --from "$dir/pool" --yes
+sed 's/$/\r/' "$dir/lock" >"$dir/crlf" # as it comes back from another system
+do_ plugin install --locked "$dir/crlf" --from "$dir/pool" --yes
 said 'base 1.1.0 → 1.2.0'
 for pair in 'base 1.2.0' 'left 1.0.0' 'right 1.1.0' 'top 1.0.0'; do runs ${pair% *} ${pair#* }; done
 grep -v '^#' "$dir/lock" >"$dir/one"
