@@ -1,6 +1,7 @@
 #include "cli/doctor.h"
 
 #include "base/clock.h"
+#include "plugin/shelf.h"
 #include "tls/cert.h"
 #include "tls/endpoint.h"
 #include "tls/sign.h"
@@ -70,6 +71,10 @@ void doctor_disk(struct doctor *d)
                low ? "make room: each change of plugins is tried out on a copy of the database" : NULL,
                "%lld MiB are free, the database has %lld MiB%s", (long long)(left / mib), (long long)(database / mib),
                low ? ": too little room" : "");
+    const int copies = folder_stale(d->house.data, SHELF_LOOK, false);
+    if (copies)
+        doctor_say(d, DOCTOR_NOTE, "doctor.copies", "disk", "the next start removes them",
+                   "%d copies of the database were left by tools that were killed (.look-…)", copies);
     if (log > 256 * mib)
         doctor_say(d, DOCTOR_NOTE, "doctor.log", "database", "look for a reader that never ends (INFO)",
                    "its log, %s, has grown to %lld MiB", wal, (long long)(log / mib));

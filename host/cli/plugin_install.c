@@ -3,6 +3,7 @@
 #include "cli/plugin_link.h"
 #include "cli/plugin_lock.h"
 #include "cli/plugin_resolve.h"
+#include "script/watchdog.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -142,13 +143,23 @@ static int add_running(struct install *in, struct err *err)
     return rv;
 }
 
-static int find_all(struct install *in, char **files, int count, struct err *err)
+/* The watchdog is started once for all their manifests. */
+static int find_offers(struct install *in, char **files, int count, struct err *err)
 {
-    int rv = 0;
+    int rv = watchdog_start(err);
+    if (rv != 0)
+        return rv;
     for (int i = 0; rv == 0 && i < count; i++)
         rv = offers_add_file(&in->offers, files[i], true, err);
     if (rv == 0 && in->from)
         rv = offers_add_folder(&in->offers, in->from, err);
+    watchdog_stop();
+    return rv;
+}
+
+static int find_all(struct install *in, char **files, int count, struct err *err)
+{
+    int rv = find_offers(in, files, count, err);
     if (rv == 0)
         rv = add_running(in, err);
     if (rv != 0)

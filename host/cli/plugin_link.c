@@ -8,6 +8,7 @@
 #include "ops/probation.h"
 #include "plugin/args.h"
 #include "plugin/package.h"
+#include "plugin/shelf.h"
 #include "script/quarantine.h"
 #include "wire/reader.h"
 #include "wire/render.h"
@@ -45,7 +46,7 @@ static int copy_database(struct plugin_link *link, char db[2 * HOUSE_PATH_BYTES]
 {
     const struct store_options options = {.path = link->house.db};
     struct store *store = NULL;
-    snprintf(link->copy, sizeof(link->copy), "%s/.look-XXXXXX", link->house.data);
+    snprintf(link->copy, sizeof(link->copy), "%s/" SHELF_LOOK "%d-XXXXXX", link->house.data, (int)getpid());
     if (!mkdtemp(link->copy)) {
         int rv = err_set(err, ERR_IO, "make a folder %s: %s", link->copy, strerror(errno));
         link->copy[0] = '\0';

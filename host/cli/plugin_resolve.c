@@ -5,11 +5,9 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* A search with backtracking: take the first requirement that does not hold; try the versions of the plugin it names that
@@ -107,33 +105,13 @@ int package_read(const char *path, struct buf *out, struct err *err)
     return rv;
 }
 
-/* Folders of processes that were killed before they could remove theirs. */
-static void remove_stale(void)
-{
-    DIR *d = opendir("/tmp");
-    for (struct dirent *e; d && (e = readdir(d));) {
-        struct stat st;
-        struct err ignored = {0};
-        char path[300];
-        const size_t n = strlen(UNPACKED);
-        const long pid = strncmp(e->d_name, UNPACKED, n) == 0 ? strtol(e->d_name + n, NULL, 10) : 0;
-        if (pid <= 0 || kill((pid_t)pid, 0) == 0 || errno != ESRCH)
-            continue;
-        snprintf(path, sizeof(path), "/tmp/%s", e->d_name);
-        if (lstat(path, &st) == 0 && st.st_uid == getuid())
-            folder_remove(path, &ignored);
-    }
-    if (d)
-        closedir(d);
-}
-
 /* The manifest can be read only where it is a file: unpack for a moment. The server judges signatures. */
 static int unpack_and_read(struct offers *o, const char *path, struct slice bytes, bool chosen, struct err *err)
 {
     char dir[64], to[80];
     struct package_info info = {0};
     struct err ignored = {0};
-    remove_stale();
+    folder_stale("/tmp", UNPACKED, true); /* of processes that were killed */
     snprintf(dir, sizeof(dir), "/tmp/" UNPACKED "%d-XXXXXX", (int)getpid());
     if (!mkdtemp(dir))
         return err_set(err, ERR_IO, "%s: %s", dir, strerror(errno));

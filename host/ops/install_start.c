@@ -296,8 +296,10 @@ static int record(const struct start *s, const char *db_path, const struct regis
     const struct store_options options = {.path = db_path};
     struct store *store = NULL;
     int rv = store_open(&options, STORE_WRITER, &store, err);
-    if (rv == 0 && s->site->data_dir)
+    if (rv == 0 && s->site->data_dir) {
         rv = shelf_open(s->site->data_dir, err);
+        folder_stale(s->site->data_dir, SHELF_LOOK, true);
+    }
     if (rv == 0)
         rv = migrate_host(store, err);
     if (rv >= 0 && !same)

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,4 +116,32 @@ int package_verify_folder(const char *dir, struct slice sums, struct err *err)
         free(l->lines[i]);
     free(l);
     return rv;
+}
+
+static bool has_ended(const char *number)
+{
+    char *end;
+    const long pid = strtol(number, &end, 10);
+    return end == number || *end != '-' || pid <= 0 || (kill((pid_t)pid, 0) != 0 && errno == ESRCH);
+}
+
+int folder_stale(const char *dir, const char *prefix, bool remove)
+{
+    DIR *d = opendir(dir);
+    int count = 0;
+    for (struct dirent *e; d && (e = readdir(d));) {
+        struct stat st;
+        struct err ignored = {0};
+        char path[PATH_BYTES];
+        if (strncmp(e->d_name, prefix, strlen(prefix)) != 0 || !has_ended(e->d_name + strlen(prefix)) ||
+            snprintf(path, sizeof(path), "%s/%s", dir, e->d_name) >= PATH_BYTES || lstat(path, &st) != 0 ||
+            !S_ISDIR(st.st_mode) || st.st_uid != getuid())
+            continue;
+        count++;
+        if (remove)
+            folder_remove(path, &ignored);
+    }
+    if (d)
+        closedir(d);
+    return count;
 }

@@ -7,6 +7,10 @@
 
 #define SHELF_PATH_BYTES 1024
 
+/* A copy of the database that is only looked at, for as long as `muster plugin list` or the like runs without a server, is
+ * DATA/.look-PID-…. */
+#define SHELF_LOOK ".look-"
+
 /* Make DATA/plugins and DATA/plugins/tmp, the latter empty. Before anything else uses it. */
 int shelf_open(const char *data_dir, struct err *err);
 /* A path below DATA/plugins/tmp that was not given out before in this process. */

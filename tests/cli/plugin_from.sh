@@ -22,7 +22,7 @@ make far 1.0.0 '{ base = ">=3" }'
 make old 1.0.0 '{ left = "*", base = "<1.1" }'
 
 # -- the newest that fits everybody: left alone would take 2.0.0, right forbids 1.2.0 --
-do_ plugin install "$dir/pool/top-1.0.0.muster" --from "$dir/pool" --yes --no-wait
+do_ plugin install "$dir/pool/top-1.0.0.muster" --from "$dir/pool" --yes
 said 'base 1.1.0, signed by house'
 runs base 1.1.0
 runs left 1.0.0
@@ -75,7 +75,7 @@ data=$dir/other
 key_trust "$dir" "$data"
 cp "$dir/data/config.lua" "$data"
 house_start
-do_ plugin install "$dir/pool/base-1.1.0.muster" --yes --no-wait
+do_ plugin install "$dir/pool/base-1.1.0.muster" --yes
 sed 's/^base 1.2.0 ..../base 1.2.0 0000/' "$dir/lock" >"$dir/wrong"
 refused lock.missing plugin install --locked "$dir/wrong" --from "$dir/pool" --yes
 printf 'base 1.2.0\n' >"$dir/wrong"
@@ -110,3 +110,11 @@ do_ plugin verify
 do_ plugin generations
 (cd "$data" && find . -type f ! -name '*-shm' | sort | xargs sha256sum) >"$dir/after"
 cmp -s "$dir/before" "$dir/after" || fail "asking changed something: $(diff "$dir/before" "$dir/after")"
+
+# -- copies that a killed one has left: doctor tells, the next start removes them, and none that is in use --
+mkdir "$data/.look-999999999-gone" "$data/.look-AbCdEf" "$data/.look-$$-used"
+"$MUSTER" doctor --data "$data" --plugins "$dir/bundled" >"$dir/out" 2>&1 || true
+grep -q '2 copies of the database' "$dir/out" || fail "doctor does not tell: $(cat "$dir/out")"
+house_start
+house_stop
+[ "$(ls -d "$data"/.look-*)" = "$data/.look-$$-used" ] || fail "left: $(ls -d "$data"/.look-*)"
