@@ -157,6 +157,17 @@ static int look(struct plugin_link *link, json_int_t number, char state[16], str
     return rv;
 }
 
+/* Without a reply it is not known what has become of it. */
+static int lost(int rv, struct err *err)
+{
+    if (rv != ERR_IO && rv != ERR_PROTO && rv != ERR_TIMEOUT && rv != ERR_UNKNOWN)
+        return rv;
+    const struct err why = *err;
+    return err_rule(err, rv, why.rule[0] ? why.rule : NULL, NULL,
+                    "%.*s; what runs now is told by `muster plugin generations`",
+                    (int)utf8_cut(slice_of(why.text), 500), why.text);
+}
+
 static int watch(struct plugin_link *link, json_int_t number, json_int_t probation_ms, struct err *err)
 {
     uint64_t start = clock_mono_ns();
@@ -204,7 +215,7 @@ int link_go(struct plugin_link *link, const json_t *plan, bool yes, bool wait, s
     const struct slice words[] = {SLICE("plugin.activate"), slice_of(stage), slice_of(buf_cstr(&accept))};
     int rv = ask(yes, err);
     if (rv == 0)
-        rv = link_json(link, words, 3, &done, err);
+        rv = lost(link_json(link, words, 3, &done, err), err);
     if (rv != 0)
         link_withdraw(link, stage);
     if (rv == 0) {
@@ -215,7 +226,7 @@ int link_go(struct plugin_link *link, const json_t *plan, bool yes, bool wait, s
             printf("watched for %lld s, and given up by itself if it is unwell\n", (long long)probation_ms / 1000);
         fflush(stdout);
         if (wait && link->client)
-            rv = watch(link, number, probation_ms, err);
+            rv = lost(watch(link, number, probation_ms, err), err);
         else if (link->embed)
             printf("no server runs here: it will be watched when one is started\n");
     }

@@ -70,4 +70,20 @@ status=0
 wait $waits || status=$?
 [ $status = 4 ] || fail "whoever waits ends with $status: $(cat "$dir/waits")"
 grep -q 'plugin.left' "$dir/waits" || fail "that is not told: $(cat "$dir/waits")"
-house_stop
+
+# -- when the server is gone while it is waited for --
+plugin enable beta --yes >"$dir/waits" 2>&1 &
+waits=$!
+tries=0
+until grep -q '^generation [0-9]* runs' "$dir/waits"; do
+  tries=$((tries + 1))
+  [ $tries -lt 200 ] || fail "not enabled: $(cat "$dir/waits")"
+  sleep 0.05
+done
+kill -KILL "$server"
+wait "$server" 2>/dev/null || true
+server=""
+status=0
+wait $waits || status=$?
+[ $status = 9 ] || fail "whoever waits ends with $status: $(cat "$dir/waits")"
+grep -q 'muster plugin generations' "$dir/waits" || fail "where to look is not told: $(cat "$dir/waits")"
