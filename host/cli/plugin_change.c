@@ -44,7 +44,7 @@ static const struct verb verbs[] = {
      "`purge` drops them. Refused while another plugin that runs requires it.",
      NULL, true, false},
     {"purge", " NAME",
-     "Drops the tables of a plugin that was removed, and all that is in them, and its settings. Only a backup brings them\n"
+     "Drops the tables of a plugin that was removed, and all that is in them, its series and settings. Only a backup brings them\n"
      "back.",
      "plugin.purge", true, true},
     {"list", "",
@@ -143,14 +143,16 @@ static int parse(struct change *c, int argc, char **argv, struct err *err)
 static int confirm(struct change *c, const char *named, struct err *err)
 {
     const struct slice words[] = {SLICE("plugin.tables"), slice_of(named)};
-    char answer[16] = "";
-    int rv = link_print(&c->link, words, 2, false, err);
-    if (rv != 0 || c->yes)
-        return rv;
-    printf("drop them? [y/N] ");
-    fflush(stdout);
-    if (fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y'))
+    json_t *tables;
+    int rv = link_json(&c->link, words, 2, &tables, err);
+    const size_t count = json_array_size(tables);
+    json_decref(tables);
+    if (rv == 0 && count == 0) /* nothing to ask about: the server says what it knows */
         return 0;
+    if (rv == 0)
+        rv = link_print(&c->link, words, 2, false, err);
+    if (rv != 0 || c->yes || link_agreed("drop them?"))
+        return rv;
     return err_rule(err, ERR_POLICY, "plugin.unconfirmed", NULL, "nothing was changed; --yes goes on without asking");
 }
 

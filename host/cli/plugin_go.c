@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 /* A plan in words, the question, and what comes of it. */
@@ -113,17 +114,29 @@ static void list_accepted(const json_t *plan, struct buf *out)
     json_decref(list);
 }
 
+bool link_agreed(const char *question)
+{
+    static const char *const words[] = {"y", "yes", "是", "好"};
+    char answer[32] = "";
+    printf("%s [y/N] ", question);
+    fflush(stdout);
+    if (!fgets(answer, sizeof(answer), stdin))
+        return false;
+    answer[strcspn(answer, " \r\n")] = '\0';
+    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+        if (strcasecmp(answer, words[i]) == 0)
+            return true;
+    return false;
+}
+
 static int ask(bool yes, struct err *err)
 {
-    char answer[16] = "";
     if (yes)
         return 0;
     if (!isatty(STDIN_FILENO))
         return err_rule(err, ERR_POLICY, "plugin.unconfirmed", NULL,
                         "nothing was changed: nobody is there to say yes; look the plan over and use --yes");
-    printf("Go on? [y/N] ");
-    fflush(stdout);
-    if (fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y'))
+    if (link_agreed("Go on?"))
         return 0;
     return err_rule(err, ERR_POLICY, "plugin.unconfirmed", NULL, "nothing was changed");
 }

@@ -53,6 +53,8 @@ int link_rehearse(struct plugin_link *link, const json_t *plan, const char *last
 /* Forget a staged plan. */
 void link_withdraw(struct plugin_link *link, const char *stage);
 
+/* Ask on standard output; y, yes, 是 and 好 agree. */
+bool link_agreed(const char *question);
 /* Show a staged plan, ask, activate, and watch the probation. `yes`: do not ask; `wait` false: do not watch. */
 int link_go(struct plugin_link *link, const json_t *plan, bool yes, bool wait, struct err *err);
 

@@ -389,7 +389,8 @@ int install_purge(struct call *call, const struct value *args, struct reply *rep
     reply_key_int(reply, "tables", rv);
     reply_close(reply);
     const struct value arg = value_cstr(name);
-    return store_run(call->store, "DELETE FROM muster_setting WHERE plugin = ?", &arg, 1, err);
+    rv = store_run(call->store, "DELETE FROM muster_series WHERE plugin = ?", &arg, 1, err);
+    return rv == 0 ? store_run(call->store, "DELETE FROM muster_setting WHERE plugin = ?", &arg, 1, err) : rv;
 }
 
 static bool listed(const char *const *list, const char *name)

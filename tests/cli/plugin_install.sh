@@ -76,6 +76,28 @@ said 'tables: 1'
 do_ plugin install "$dir/pool/tally-1.0.0.muster" --yes --no-wait
 [ "$(call tally.add n=0)" = 0 ] || fail "purge left the rows"
 
+# -- purge is asked for in either language, takes the numbers of the series along, and asks nothing when there is nothing --
+source_of bill 1.0.0 '{}'
+mkdir "$dir/src/bill/migrations"
+printf 'CREATE TABLE bill_row(n INTEGER NOT NULL) STRICT;\n' >"$dir/src/bill/migrations/001_row.sql"
+cat >"$dir/src/bill/init.lua" <<'LUA'
+return { commands = { ["bill.next"] = { mode = "write", args = {}, returns = "int", summary = "Next.",
+  run = function(call) return call:next("bill") end } } }
+LUA
+pack bill 1.0.0
+do_ plugin install "$dir/pool/bill-1.0.0.muster" --yes --no-wait
+[ "$(call bill.next)" = 1 ] && [ "$(call bill.next)" = 2 ] || fail "the series"
+do_ plugin remove bill --yes --no-wait
+for no in no 不 yet; do
+  if echo $no | plugin purge bill >"$dir/out" 2>&1; then fail "purged with $no"; fi
+done
+echo 是 | plugin purge bill >"$dir/out" 2>&1 || fail "是 is no yes: $(cat "$dir/out")"
+if plugin purge bill </dev/null >"$dir/out" 2>&1; then fail "purged twice"; fi
+said plugin.no_tables
+if grep -q 'drop them' "$dir/out"; then fail "asked about nothing: $(cat "$dir/out")"; fi
+do_ plugin install "$dir/pool/bill-1.0.0.muster" --yes --no-wait
+[ "$(call bill.next)" = 1 ] || fail "purge left the series"
+
 # -- a package hides what came with the program under its name, until it is removed --
 source_of both 1.1.0 '{}'
 pack both 1.1.0
