@@ -165,8 +165,9 @@ static int tidy_name(const char *data_dir, const char *name, bool (*keep)(void *
     int rv = path_of(own, err, data_dir, folder);
     DIR *d = rv == 0 ? opendir(own) : NULL;
     for (struct dirent *e; d && rv == 0 && (e = readdir(d));) {
-        if (e->d_name[0] == '.')
-            continue;
+        struct stat st;
+        if (e->d_name[0] == '.' || fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(st.st_mode))
+            continue; /* somebody else's */
         snprintf(folder, sizeof(folder), "plugins/%.200s/%.300s", name, e->d_name);
         if (!keep(arg, folder))
             rv = shelf_remove(data_dir, folder, err);

@@ -28,6 +28,13 @@ do_ plugin rollback alpha --yes
 do_ plugin rollback alpha --yes
 [ "$(call alpha.ping)" = 1.2.0 ] || fail "alpha is $(call alpha.ping), not as it was when it last was different"
 
+# -- a stray file is in nobody's way --
+echo stray >"$data/plugins/alpha/notes.txt"
+do_ plugin disable beta --yes
+do_ plugin enable beta --yes
+[ "$(ls "$data/plugins/alpha" | wc -l)" = 3 ] || fail "not tidied: $(ls "$data/plugins/alpha")"
+if grep -q 'not tidied' "$dir/log"; then fail "the stray file stops the tidying"; fi
+
 # -- what is gone from the shelf --
 refused plugin.gone plugin rollback --to 2 --yes
 grep -q 'muster plugin rollback' "$dir/out" || fail "no way is told: $(cat "$dir/out")"
