@@ -370,7 +370,10 @@ static void warn(struct building *b)
         plan_warn(b->plan, "this ends safe mode: every plugin that is not off runs again");
     for (int i = 0; i < b->nrows; i++) {
         const struct package_row *row = &b->rows[i];
-        const struct set_plugin *now = set_find(next, row->name);
+        const struct set_plugin *now = set_find(next, row->name), *old = set_find(&b->base, row->name);
+        if (old && old->folder && strcmp(old->signer, row->signer) != 0)
+            plan_warn(b->plan, "the signer of %s changes from %s to %s", row->name,
+                      old->signer[0] ? old->signer : "nobody", row->signer[0] ? row->signer : "nobody");
         if (!row->signer[0])
             plan_warn(b->plan, "%s %s is not signed; only a server in developer mode takes it", row->name,
                       row->version);

@@ -30,6 +30,19 @@ ends 4 plugin install "$dir/pool/alpha-1.0.0.muster" --yes
 said 'package.key'
 ends 3 keys distrust house
 
+# -- another one's version --
+key_trust "$dir" "$data"
+(cd "$dir" && "$MUSTER" plugin keys new eve >/dev/null)
+ends 0 keys trust "$dir/eve.pem"
+ends 0 plugin install "$dir/pool/alpha-1.0.0.muster" --yes --no-wait
+source_of alpha 1.1.0 '{}'
+"$MUSTER" plugin pack "$dir/src/alpha" --key "$dir/eve.key" --out "$dir/pool/eve.muster" >/dev/null
+ends 0 plugin upgrade "$dir/pool/eve.muster" --yes --no-wait
+said 'warning: the signer of alpha changes from house to eve'
+ends 0 plugin remove alpha --yes --no-wait
+ends 0 keys distrust house
+[ "$(keys list | wc -l)" = 1 ] || fail "eve is trusted, and nobody else: $(keys list)"
+
 # -- between the plan and the yes --
 key_trust "$dir" "$data"
 cat >"$dir/late.lua" <<'LUA'
