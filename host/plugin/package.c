@@ -158,6 +158,10 @@ static int walk(struct walk *w, struct slice package, int (*take)(struct walk *w
     struct archive_entry *e;
     int rv = open_walk(w, package), ret = ARCHIVE_EOF;
     while (rv == 0 && (ret = archive_read_next_header(w->archive, &e)) == ARCHIVE_OK) {
+        if (archive_filter_count(w->archive) != 2) { /* gzip, and what it reads from */
+            rv = refuse(w, "package.form", "it is no gzip'd tar archive", NULL);
+            break;
+        }
         if (archive_entry_filetype(e) != AE_IFREG || archive_entry_hardlink(e) || archive_entry_symlink(e)) {
             rv = refuse(w, "package.link", "there is something in it that is not a plain file",
                         archive_entry_pathname(e));

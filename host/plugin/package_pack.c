@@ -17,7 +17,7 @@
 /* Making packages: files in order of names, with no times, no owners, no name in the gzip header, so that the same
  * files give the same bytes. Signing takes a package apart and puts it together again. */
 
-enum { PATH_BYTES = 1200, DEPTH_MAX = 16 };
+enum { PATH_BYTES = 1200, DEPTH_MAX = 16, TAR_NAME_MAX = 100 };
 
 struct file {
     char *name; /* "plugin/init.lua" */
@@ -88,6 +88,11 @@ static int add_folder(struct packing *p, const char *dir, const char *below, int
         struct stat st;
         if (left_behind(e->d_name))
             continue;
+        if (strlen(e->d_name) > TAR_NAME_MAX) {
+            rv = err_rule(p->err, ERR_POLICY, "package.path", NULL, "%s/%.80s…: a name has at most %d bytes", dir,
+                          e->d_name, TAR_NAME_MAX);
+            break;
+        }
         bool fits = snprintf(path, sizeof(path), "%s/%s", dir, e->d_name) < PATH_BYTES &&
                     snprintf(name, sizeof(name), "%s%s", below, e->d_name) < 200;
         if (!fits || lstat(path, &st) != 0)

@@ -26,8 +26,13 @@ tar -tzf leak-1.0.0.muster | sort >"$dir/out"
 cp me.key secret.txt
 ends 4 "$MUSTER" plugin pack . --key me.key
 said 'package.secret.*secret.txt'
+rm secret.txt
+long=$(printf 'n%.0s' $(seq 101))
+echo x >"$long"
+ends 4 "$MUSTER" plugin pack . --key me.key
+said 'package.path.*at most 100 bytes'
+rm "$long"
 cd "$OLDPWD"
-rm "$dir/src/leak/secret.txt"
 
 # -- manifests that never end --
 source_of good 1.0.0 '{ "loop" }'

@@ -30,13 +30,19 @@ struct maker {
 
 enum { ROOM = 8 * 1024 * 1024 };
 
-static void begin(struct maker *m)
+static void begin_wrapped(struct maker *m, int times)
 {
     *m = (struct maker){.archive = archive_write_new(), .bytes = malloc(ROOM)};
     assert_non_null(m->bytes);
-    archive_write_add_filter_gzip(m->archive);
+    for (int i = 0; i < times; i++)
+        archive_write_add_filter_gzip(m->archive);
     archive_write_set_format_pax_restricted(m->archive);
     assert_int_equal(archive_write_open_memory(m->archive, m->bytes, ROOM, &m->used), ARCHIVE_OK);
+}
+
+static void begin(struct maker *m)
+{
+    begin_wrapped(m, 1);
 }
 
 static void add(struct maker *m, const char *path, unsigned type, const char *link, const char *data, size_t len)
@@ -348,6 +354,25 @@ static void sizes_are_bounded(void **state)
     free(zeros);
 }
 
+/* A tar archive, gzip'd once: neither plain nor wrapped again. */
+static void other_wrappings_are_refused(void **state)
+{
+    (void)state;
+    for (int times = 0; times < 4; times++) {
+        struct maker m;
+        begin_wrapped(&m, times);
+        add_text(&m, "init.lua", "return {}");
+        const struct slice whole = end_listed(&m);
+        struct package_info info = {0};
+        if (times == 1)
+            assert_int_equal(package_check(whole, NULL, false, &info, NULL), 0);
+        else
+            refused(whole, "package.form");
+        package_info_close(&info);
+        drop(&m);
+    }
+}
+
 /* Wherever it is cut, and whatever byte is another: never taken for something else. */
 static void damage_is_noticed(void **state)
 {
@@ -392,6 +417,7 @@ int main(void)
         TEST(the_list_must_be_the_files),
         TEST(what_does_not_belong_is_refused),
         TEST(sizes_are_bounded),
+        TEST(other_wrappings_are_refused),
         TEST(damage_is_noticed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
