@@ -91,6 +91,9 @@ static void print_plan(const json_t *plan)
         printf("nothing that runs changes\n");
     json_array_foreach(json_object_get(plan, "changes"), i, item) print_change(item);
     json_array_foreach(json_object_get(plan, "migrations"), i, item) print_step(item);
+    if (json_array_size(json_object_get(plan, "migrations")) > 0)
+        printf("  on a copy they took %lld ms, for which calls will wait\n",
+               (long long)json_integer_value(json_object_get(plan, "migrations_ms")));
     for (i = 0; i < 3; i++)
         print_words(lists[i][1], json_object_get(plan, lists[i][0]));
     json_array_foreach(json_object_get(plan, "warnings"), i, item) printf("warning: %s\n", json_string_value(item));

@@ -1,5 +1,6 @@
 #include "ops/install_stage.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "ops/embed.h"
 #include "plugin/shelf.h"
@@ -146,7 +147,9 @@ static int migrate_back(struct store *s, const struct ways *w, struct err *err)
     return rv > 0 ? err_set(err, ERR_INTERNAL, "the copy of the database could not be written") : rv;
 }
 
-static int migrate_copy(const char *db, const struct registry *before, const struct registry *after, struct err *err)
+/* *forth_ms: how long the migrations themselves took, in the transaction that activation will make, too. */
+static int migrate_copy(const char *db, const struct registry *before, const struct registry *after, int64_t *forth_ms,
+                        struct err *err)
 {
     const struct store_options options = {.path = db, .scratch = true};
     struct ways w = {.before = before};
@@ -154,8 +157,10 @@ static int migrate_copy(const char *db, const struct registry *before, const str
     w.count = before ? registry_plugins(before, &w.plugins) : 0;
     w.shapes = mem_zalloc((size_t)(w.count + 1) * sizeof(*w.shapes));
     int rv = store_open(&options, STORE_WRITER, &s, err);
+    const uint64_t started = clock_mono_ns();
     if (rv == 0)
         rv = migrate_forth(s, &w, after, err);
+    *forth_ms = (int64_t)((clock_mono_ns() - started) / 1000000);
     if (rv == 0 && before)
         rv = migrate_back(s, &w, err);
     store_close(s);
@@ -166,8 +171,8 @@ static int migrate_copy(const char *db, const struct registry *before, const str
 }
 
 /* What runs as before is not asked: whether it is well has nothing to do with this change. */
-static int ask_health(struct embed *e, const struct set *base, const struct registry *after, struct plan *unwell,
-                      struct err *err)
+static int ask_health(struct embed *e, const struct set *base, const struct registry *after, bool lenient,
+                      struct plan *plan, struct err *err)
 {
     const struct plugin *const *plugins;
     struct identity *host = identity_host();
@@ -182,8 +187,8 @@ static int ask_health(struct embed *e, const struct set *base, const struct regi
         rv = embed_call(e, host, "en", 0, &word, 1, &reply, &why);
         if (rv == 0)
             rv = health_judge(name, plugins[i]->health, buf_view(&reply), &why);
-        if (rv == ERR_STATE && unwell) {
-            plan_warn(unwell, "%s", why.text);
+        if (rv == ERR_STATE && lenient) {
+            plan_warn(plan, "%s", why.text);
             rv = 0;
         }
         if (rv != 0)
@@ -238,7 +243,7 @@ int dry_open(struct calls *c, const struct registry *before, const struct regist
                                           .scratch = true,
                                           .zone_min = c->zone_min};
     db_of(dry, db);
-    int rv = migrate_copy(db, before, after, err);
+    int rv = migrate_copy(db, before, after, &dry->migrated_ms, err);
     return rv == 0 ? embed_open(&options, &dry->host, err) : rv;
 }
 
@@ -251,15 +256,16 @@ void dry_close(struct dry *dry)
     *dry = (struct dry){0};
 }
 
-int stage_dry_run(struct calls *c, const struct set *base, const struct registry *after, bool and_back,
-                  struct plan *unwell, struct err *err)
+int stage_dry_run(struct calls *c, const struct set *base, const struct registry *after, bool and_back, bool lenient,
+                  struct plan *plan, struct err *err)
 {
     struct dry dry;
     int rv = dry_copy(c, NULL, &dry, err);
     if (rv == 0)
         rv = dry_open(c, and_back ? c->registry : NULL, after, &dry, err);
     if (rv == 0)
-        rv = ask_health(dry.host, base, after, unwell, err);
+        rv = ask_health(dry.host, base, after, lenient, plan, err);
+    plan->migrated_ms = dry.migrated_ms;
     dry_close(&dry);
     return rv;
 }

@@ -278,6 +278,7 @@ void plan_write(const struct plan *p, int64_t stage, struct reply *reply)
     for (int i = 0; i < p->steps.count; i++)
         write_step(reply, p->steps.items[i]);
     reply_close(reply);
+    reply_key_int(reply, "migrations_ms", p->migrated_ms);
     write_list(reply, "commands_added", &p->commands_added);
     write_list(reply, "commands_removed", &p->commands_removed);
     write_list(reply, "commands_changed", &p->commands_changed);

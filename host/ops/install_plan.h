@@ -23,13 +23,14 @@ struct plan_step {
 /* Belongs to the set it leads to; immutable once that is offered. All texts live in its arena. */
 struct plan {
     struct arena arena;
-    int64_t base;       /* the generation it starts from */
-    bool ask;           /* what is added must be accepted */
-    bool proved;        /* to a set that ran well before: no probation */
-    int64_t failed;     /* the generation that is given up by this, or 0 */
-    const char *why;    /* … and why */
-    struct vec changes; /* struct plan_change */
-    struct vec steps;   /* struct plan_step */
+    int64_t base;        /* the generation it starts from */
+    bool ask;            /* what is added must be accepted */
+    bool proved;         /* to a set that ran well before: no probation */
+    int64_t failed;      /* the generation that is given up by this, or 0 */
+    const char *why;     /* … and why */
+    int64_t migrated_ms; /* the migrations took so long on the copy */
+    struct vec changes;  /* struct plan_change */
+    struct vec steps;    /* struct plan_step */
     struct vec commands_added, commands_removed, commands_changed, warnings; /* texts */
     struct package_row *packages; /* new on the shelf; their texts are in the arena */
     int npackages;

@@ -416,7 +416,7 @@ static int try_and_offer(struct building *b, struct err *err)
 {
     struct generation *g = NULL;
     const bool away = leads_away(b->wish->kind);
-    int rv = stage_dry_run(b->c, &b->base, b->registry, b->wish->npackages > 0 && !away, away ? b->plan : NULL, err);
+    int rv = stage_dry_run(b->c, &b->base, b->registry, b->wish->npackages > 0 && !away, away, b->plan, err);
     if (rv == 0)
         rv = lanes_prepare(b->c->lanes, b->registry, &g, err);
     if (rv != 0)

@@ -45,13 +45,15 @@ int64_t stage_latest(void);
 
 /* install_dry.c: apply the migrations of this registry to a copy of the database, run a host on it, and ask the health
  * commands of what is not as in `base`. `and_back`: try the way back to what runs, too; ERR_POLICY (rule
- * "migration.way_back"). Who is unwell is refused (rule "plugin.unwell"), or, with `unwell`, a warning there. */
-int stage_dry_run(struct calls *c, const struct set *base, const struct registry *after, bool and_back,
-                  struct plan *unwell, struct err *err);
+ * "migration.way_back"). Who is unwell is refused (rule "plugin.unwell"), or, `lenient`, a warning of the plan,
+ * which is told how long the migrations took. */
+int stage_dry_run(struct calls *c, const struct set *base, const struct registry *after, bool and_back, bool lenient,
+                  struct plan *plan, struct err *err);
 /* A host on a copy of the database, with this registry: what dry runs and rehearsals are made of. */
 struct dry {
     char dir[SHELF_PATH_BYTES]; /* "": there is none */
     struct embed *host;
+    int64_t migrated_ms; /* the time that the migrations took */
 };
 /* Copy the database, or what `of` (not opened yet) has copied of it. `out` is to be closed in any case. The slow lane's
  * thread, outside of a read. */

@@ -134,7 +134,7 @@ const struct native_command plugin_commands[] = {
      " name:text(1..60)? to:int(1..)?",
      "{stage:int, base:int, changes:[{name:text, from:text, to:text, origin:text, signer:text, sha256:text,"
      " trust:text, asks:[text], added:[text]}], migrations:[{plugin:text, migration:text, action:text, back:text}],"
-     " commands_added:[text], commands_removed:[text], commands_changed:[text], warnings:[text]}",
+     " migrations_ms:int, commands_added:[text], commands_removed:[text], commands_changed:[text], warnings:[text]}",
      "Work out and try a change of plugins on a copy, and offer it to plugin.activate; nothing changes yet.",
      "在副本上推演并试运行一次插件变更，供 plugin.activate 启用；此时尚无任何改变。", install_stage},
     {"plugin.rehearse", MODE_SLOW, "stage:int(1..) last:int(0..10000)=1000",

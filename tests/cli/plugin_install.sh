@@ -29,6 +29,7 @@ pack tally 1.1.0
 do_ plugin upgrade "$dir/pool/tally-1.1.0.muster" --yes --no-wait
 said 'tally 1.0.0 → 1.1.0'
 said 'migration tally 002_note: apply (a rollback undoes it)'
+said 'on a copy they took [0-9]* ms'
 do_ call tally.columns
 do_ plugin rollback --yes --no-wait
 [ "$(call tally.version)" = 1.0.0 ] || fail "rolled back to $(call tally.version)"
