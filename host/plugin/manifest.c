@@ -12,6 +12,7 @@ enum {
     REQUIRES_MAX = 50,
     ASKS_MAX = 100,
     NAME_MAX_BYTES = 60,
+    SUMMARY_MAX_BYTES = 500,
     MEMORY_MIB_MAX = 1024,
     TIME_MS_MAX = LOAD_TIMEOUT_MS_MAX,
 };
@@ -216,6 +217,14 @@ static const char *take_health(lua_State *L, const struct loading *l, int index)
     return name;
 }
 
+/* It stands in every list of plugins. */
+static void check_length(lua_State *L, const struct loading *l, const char *summary)
+{
+    if (summary && strlen(summary) > SUMMARY_MAX_BYTES)
+        load_refuse(L, l, "manifest: summary: one sentence, of at most %d bytes; description may be longer",
+                    SUMMARY_MAX_BYTES);
+}
+
 void load_take_manifest(lua_State *L, struct loading *l, int index)
 {
     static const char *const known[] = {"name",   "version", "api",    "summary", "requires",    "units",
@@ -228,6 +237,8 @@ void load_take_manifest(lua_State *L, struct loading *l, int index)
     p->version = take_version(L, l, index);
     check_api(L, l, index);
     load_summary(L, l, index, "manifest", &p->summary_en, &p->summary_zh);
+    check_length(L, l, p->summary_en);
+    check_length(L, l, p->summary_zh);
     load_field(L, l, index, "manifest", "description", false);
     take_requires(L, l, index, p);
     take_asks(L, l, index, &p->asks);

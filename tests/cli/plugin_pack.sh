@@ -34,6 +34,12 @@ said 'package.path.*at most 100 bytes'
 rm "$long"
 cd "$OLDPWD"
 
+# -- a summary that would fill every list --
+source_of wordy 1.0.0 '{}'
+sed -i "s/A test\./$(printf 'word %.0s' $(seq 200))/" "$dir/src/wordy/manifest.lua"
+ends 2 "$MUSTER" plugin pack "$dir/src/wordy"
+said 'summary.*at most 500 bytes'
+
 # -- manifests that never end --
 source_of good 1.0.0 '{ "loop" }'
 source_of loop 1.0.0 '{}'
