@@ -74,7 +74,7 @@ void doctor_disk(struct doctor *d)
     const int copies = folder_stale(d->house.data, SHELF_LOOK, false);
     if (copies)
         doctor_say(d, DOCTOR_NOTE, "doctor.copies", "disk", "the next start removes them",
-                   "%d copies of the database were left by tools that were killed (.look-…)", copies);
+                   "left by tools that were killed: copies of the database (.look-…), %d", copies);
     if (log > 256 * mib)
         doctor_say(d, DOCTOR_NOTE, "doctor.log", "database", "look for a reader that never ends (INFO)",
                    "its log, %s, has grown to %lld MiB", wal, (long long)(log / mib));

@@ -58,8 +58,8 @@ bool package_key_is_trusted(const char *keys_dir, const char *key_id);
 /* Compare an unpacked folder with the list it came with: 0, or ERR_CONFLICT (rule "package.changed") naming the first
  * file that is changed, missing or new. */
 int package_verify_folder(const char *dir, struct slice sums, struct err *err);
-/* Folders of this user in `dir` whose name is PREFIX and the number of a process that has ended ("PREFIX123-…"), or no
- * number: how many there are. `remove`: and take them away. */
+/* Folders of this user in `dir` whose name is PREFIX and the number of a process that has ended, "PREFIX123-…": how many
+ * there are. `remove`: and take them away. */
 int folder_stale(const char *dir, const char *prefix, bool remove);
 /* Remove a folder with all that is in it; links are removed, never followed. */
 int folder_remove(const char *dir, struct err *err);

@@ -122,7 +122,7 @@ static bool has_ended(const char *number)
 {
     char *end;
     const long pid = strtol(number, &end, 10);
-    return end == number || *end != '-' || pid <= 0 || (kill((pid_t)pid, 0) != 0 && errno == ESRCH);
+    return pid > 0 && *end == '-' && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
 }
 
 int folder_stale(const char *dir, const char *prefix, bool remove)
