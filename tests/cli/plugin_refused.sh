@@ -67,7 +67,7 @@ LUA
   listed.muster cut.muster path.muster root.muster link.muster bomb.muster) >"$dir/out" 2>&1 || fail "$(cat "$dir/out")"
 [ "$(echo $(sed 's/package\.//' "$dir/out"))" = "unsigned key hash key form path path link size" ] || fail "$(cat "$dir/out")"
 
-plugin install "$dir/pool/tally-1.0.0.muster" --yes --no-wait >/dev/null
+plugin install "$dir/pool/tally-1.0.0.muster" --yes >/dev/null
 call tally.add n=7 >/dev/null
 
 # -- the rules of upgrades --
@@ -144,7 +144,7 @@ pack upper 1.0.0
 refused plugin.missing plugin install "$dir/pool/upper-1.0.0.muster" --yes
 unchanged "a missing one"
 for version in 1.0.0 1.1.0 2.0.0; do source_of base $version '{}'; pack base $version; done
-plugin install "$dir/pool/base-1.0.0.muster" --yes --no-wait >/dev/null
+plugin install "$dir/pool/base-1.0.0.muster" --yes >/dev/null
 refused plugin.range plugin install "$dir/pool/upper-1.0.0.muster" --yes
 source_of egg 1.0.0 '{ "hen" }'
 pack egg 1.0.0
@@ -152,8 +152,8 @@ source_of hen 1.0.0 '{ "egg" }'
 pack hen 1.0.0
 refused plugin.cycle plugin install "$dir/pool/egg-1.0.0.muster" "$dir/pool/hen-1.0.0.muster" --yes
 unchanged "dependencies"
-plugin upgrade "$dir/pool/base-1.1.0.muster" --yes --no-wait >/dev/null
-plugin install "$dir/pool/upper-1.0.0.muster" --yes --no-wait >/dev/null
+plugin upgrade "$dir/pool/base-1.1.0.muster" --yes >/dev/null
+plugin install "$dir/pool/upper-1.0.0.muster" --yes >/dev/null
 refused plugin.required plugin remove base --yes
 refused plugin.required plugin disable base --yes
 refused plugin.range plugin upgrade "$dir/pool/base-2.0.0.muster" --yes
