@@ -6,6 +6,7 @@
 #include <malloc.h>
 #include <seccomp.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,9 +16,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Three layers, each enough against another mistake: limits of the process, what it sees of the file system (Landlock),
- * and which system calls there are (seccomp). A refused call fails with EPERM: a library that only tries gets on, and
- * an attack gets nothing.
+/* Three layers, each enough against another mistake: limits of the process, what it reaches of the rest of the machine
+ * (Landlock: files, ports, the signals of others), and which system calls there are (seccomp). A refused call fails with
+ * EPERM: a library that only tries gets on, and an attack gets nothing.
  *
  * Loading a shared object needs the file system and executable memory, and its constructors run right then. So there
  * are two filters, one above the other: while it loads, files can be opened for reading, in the folders that Landlock
@@ -73,7 +74,7 @@ static int enter_limits(size_t memory, struct err *err)
     return rv;
 }
 
-/* -- the file system -- */
+/* -- what is outside -- */
 
 static int landlock_abi(void)
 {
@@ -99,6 +100,29 @@ static void allow(int rules, const char *path)
     close(rule.parent_fd);
 }
 
+/* struct landlock_ruleset_attr, which the headers that we are built with may not know to its end. */
+struct ruleset {
+    uint64_t files, ports, scopes;
+};
+
+/* All that a version of Landlock can forbid, and how much of the struct it takes. */
+static size_t forbid(struct ruleset *r, int abi)
+{
+    *r = (struct ruleset){.files = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1}; /* version 1 */
+    if (abi >= 2)
+        r->files |= 1ULL << 13; /* refer */
+    if (abi >= 3)
+        r->files |= 1ULL << 14; /* truncate */
+    if (abi >= 5)
+        r->files |= 1ULL << 15; /* ioctl of devices */
+    if (abi >= 4)
+        r->ports = 1ULL << 0 | 1ULL << 1; /* TCP: bind, connect */
+    /* The owner of a descriptor gets its signals from the kernel, where no filter of system calls sees them. */
+    if (abi >= 6)
+        r->scopes = 1ULL << 0 | 1ULL << 1; /* abstract sockets, signals to others */
+    return abi >= 6 ? sizeof(*r) : abi >= 4 ? offsetof(struct ruleset, scopes) : sizeof(r->files);
+}
+
 static int enter_landlock(const char *const *folders, struct err *err)
 {
     static const char *const libraries[] = {"/lib",           "/lib64",           "/usr/lib",       "/usr/lib64",
@@ -106,14 +130,9 @@ static int enter_landlock(const char *const *folders, struct err *err)
     const int abi = landlock_abi();
     if (abi < 1)
         return 0;
-    uint64_t all = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1; /* version 1 */
-    if (abi >= 2)
-        all |= 1ULL << 13; /* refer */
-    if (abi >= 3)
-        all |= 1ULL << 14; /* truncate */
-    /* A kernel that knows less takes a shorter struct; ours is as long as the headers that we are built with say. */
-    struct landlock_ruleset_attr attr = {.handled_access_fs = all};
-    int rules = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr.handled_access_fs), 0);
+    struct ruleset forbidden;
+    const size_t size = forbid(&forbidden, abi);
+    int rules = (int)syscall(SYS_landlock_create_ruleset, &forbidden, size, 0);
     if (rules < 0)
         return err_set(err, ERR_IO, "landlock: %s", strerror(errno));
     for (int i = 0; libraries[i]; i++)
@@ -178,12 +197,13 @@ static const int plain[] = {
     SCMP_SYS(exit_group),
 };
 
-/* While it loads: how the dynamic linker works. */
+/* While it loads: how the dynamic linker works. No fcntl: it makes the line send signals to whoever it names, and that
+ * outlasts every filter. */
 static const int loading[] = {
     SCMP_SYS(mmap),       SCMP_SYS(mprotect), SCMP_SYS(pread64),    SCMP_SYS(newfstatat), SCMP_SYS(stat),
     SCMP_SYS(lstat),      SCMP_SYS(statx),    SCMP_SYS(access),     SCMP_SYS(faccessat),  SCMP_SYS(faccessat2),
-    SCMP_SYS(getdents64), SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(getcwd),     SCMP_SYS(fcntl),
-    SCMP_SYS(seccomp),    SCMP_SYS(statfs),   SCMP_SYS(fstatfs),    SCMP_SYS(uname),
+    SCMP_SYS(getdents64), SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(getcwd),     SCMP_SYS(seccomp),
+    SCMP_SYS(statfs),     SCMP_SYS(fstatfs),  SCMP_SYS(uname),
 };
 
 /* What the watchdog's thread, just started, may not have come to yet; the last is how a sanitizer learns of its stack. */

@@ -7,7 +7,7 @@
 /* Before anything of the plugin is read, and while the process has one thread: dies with its parent, gains no rights,
  * can't be traced by others, writes no file, has at most `memory` bytes beyond what it has now. Of the file system it
  * sees `folders` (NULL-terminated; absent ones are skipped) and the system's libraries, to read; on a kernel without
- * Landlock, what its user may read. */
+ * Landlock, what its user may read. Where Landlock is new enough (Linux 6.12), it can signal nobody else. */
 int child_box_enter(const char *const *folders, size_t memory, struct err *err);
 /* Does this kernel have no Landlock, so that code may read files of the server's user while it is loaded? Any process. */
 bool child_box_sees_files(void);

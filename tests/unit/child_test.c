@@ -1,12 +1,16 @@
 #include "plugin_fixture.h"
 
 #include "plugin/child.h"
+#include "plugin/child_box.h"
 #include "plugin/child_crash.h"
 #include "plugin/child_spawn.h"
 #include "plugin/kit.h"
 
 #include <errno.h>
+#include <linux/landlock.h>
 #include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 
 /* Plugins in processes of their own, as a lane has them: they do all that others do, and whatever goes wrong in them
  * stays there. The program is muster itself, from the environment; the plugins are compiled here. */
@@ -228,8 +232,8 @@ static void nonsense_on_the_line_ends_it(void **state)
 static void attacks_are_refused(void **state)
 {
     (void)state;
-    static const char *const attempts[] = {"load",   "fork",    "exec", "thread", "open",       "create",
-                                           "unlink", "connect", "code", "kill",   "environment"};
+    static const char *const attempts[] = {"load",   "signal", "fork",    "exec", "thread", "open",
+                                           "create", "unlink", "connect", "code", "kill",   "environment"};
     put_wreck();
     world_start(&world, NULL);
     for (size_t i = 0; i < sizeof(attempts) / sizeof(attempts[0]); i++) {
@@ -242,6 +246,29 @@ static void attacks_are_refused(void **state)
         begins(ask("wreck.try", "allocate"), "\"refused: ");
         begins(ask("wreck.hoard", NULL), "\"refused: ");
     }
+}
+
+/* In a process that has shut itself in and may still make any system call. */
+static bool boxed_can_signal(int pid)
+{
+    static const char *const folders[] = {NULL};
+    int status = 0;
+    const int boxed = fork();
+    if (boxed == 0)
+        _exit(child_box_enter(folders, 1 << 30, NULL) != 0 ? 2 : kill(pid, 0) == 0 ? 0 : 1);
+    assert_int_equal(waitpid(boxed, &status, 0), boxed);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) <= 1);
+    return WEXITSTATUS(status) == 0;
+}
+
+/* Whatever way a signal takes (kill, the owner of a descriptor), the kernel lets none out of the box. */
+static void no_signal_leaves_the_box(void **state)
+{
+    (void)state;
+    if (syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) < 6)
+        skip();
+    assert_int_equal(kill(getpid(), 0), 0);
+    assert_false(boxed_can_signal(getpid()));
 }
 
 /* The whole C interface, from a process; the answers are those of native_test. */
@@ -396,6 +423,7 @@ int main(void)
         WORLD(one_that_does_not_stop_is_killed),
         WORLD(nonsense_on_the_line_ends_it),
         WORLD(attacks_are_refused),
+        cmocka_unit_test(no_signal_leaves_the_box),
         WORLD(the_c_interface_is_the_same),
         WORLD(it_requires_a_kit_through_its_line),
         WORLD(a_plugin_that_can_not_load_says_why),
