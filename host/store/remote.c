@@ -281,8 +281,10 @@ static int fetch(struct remote_cursor *c, struct err *err)
     int rv = put_id(rs, "more", c->id);
     if (rv == 0)
         rv = ask(rs, &c->chunk, &r, &count, err);
-    if (rv != 0)
+    if (rv != 0) {
+        c->id = -1; /* over there it has ended with its error */
         return rv;
+    }
     return count == 3 && take_id(c, &r) == 0 && take_rows(c, &r) == 0 ? 0 : nonsense(err);
 }
 

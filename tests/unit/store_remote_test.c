@@ -191,6 +191,23 @@ static void who_is_gone_is_an_error_and_nothing_more(void **state)
     assert_true(insert(p, "x", 1) < 0);
 }
 
+/* A row far behind the first chunk can't be computed: that is the query's error, and what was its place over there is
+ * not asked for again. */
+static void a_query_that_fails_late_is_over(void **state)
+{
+    struct pair *p = *state;
+    struct cursor *c = query(p, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 5000) "
+                                "SELECT abs(CASE i WHEN 4000 THEN -9223372036854775807 - 1 ELSE i END) FROM n");
+    int rows = 0, rv;
+    while ((rv = cursor_step(c, &p->place.err)) == 1)
+        rows++;
+    assert_true(rv < 0 && rv != ERR_PROTO);
+    assert_in_range(rows, 1, 3999);
+    const int asked = p->asked;
+    cursor_close(c);
+    assert_int_equal(p->asked, asked);
+}
+
 /* Nested commands: the inner one's queries end with it, the outer one's go on. */
 static void what_is_left_open_ends_with_its_command(void **state)
 {
@@ -255,6 +272,7 @@ int main(void)
         PAIR(an_error_is_the_real_ones_and_dooms_both_sides),
         PAIR(anothers_table_is_refused_by_the_real_guard),
         PAIR(who_is_gone_is_an_error_and_nothing_more),
+        PAIR(a_query_that_fails_late_is_over),
         PAIR(what_is_left_open_ends_with_its_command),
         PAIR(strange_messages_are_refused),
     };
