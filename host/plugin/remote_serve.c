@@ -3,10 +3,11 @@
 #include <string.h>
 
 /* The host's side: a task becomes a message; each message of the plugin becomes a call of the real call_ops, which
- * decide what it may. The other side may be anybody's code, so every part of a message is checked before it is used,
- * and bounded. */
+ * decide what it may. The other side may be anybody's code, so every part of a message is checked before it is used.
+ * What a text may be is left to the call_ops: they refuse one as they refuse it to a plugin inside, for it may be a
+ * client's, and the plugin not to blame. */
 
-enum { ARGS_MAX = 64, ARG_BYTES = 8 * 1024 * 1024, NAME_BYTES = 200, EVENT_BYTES = 64 * 1024 };
+enum { ARGS_MAX = 1000 };
 
 /* -- what is to be run -- */
 
@@ -79,23 +80,25 @@ struct asked {
     struct buf *answer;
 };
 
+static int take_args(struct asked *a, int nargs, struct named_arg *args)
+{
+    for (int i = 0; i < nargs; i++)
+        if (remote_take_string(&a->r, &args[i].name) != 0 || remote_take_string(&a->r, &args[i].text) != 0)
+            return ERR_PROTO;
+    return a->r.rest.len == 0 ? 0 : ERR_PROTO;
+}
+
 /* `[REPLY]`: the reply is appended by whoever makes it. */
 static int serve_call(struct asked *a, bool is_figure, struct err *err)
 {
     struct named_arg args[ARGS_MAX];
     struct slice name;
-    int nargs = 0;
-    if (a->count < 1 || a->count % 2 == 0 || a->count > 2 * ARGS_MAX + 1 ||
-        remote_take_text(&a->r, NAME_BYTES, &name) != 0)
+    if (a->count < 1 || a->count % 2 == 0 || remote_take_string(&a->r, &name) != 0)
         return ERR_PROTO;
-    for (int64_t i = 1; i < a->count; i += 2, nargs++) {
-        struct node node;
-        if (remote_take_text(&a->r, NAME_BYTES, &args[nargs].name) != 0 || reader_next_canonical(&a->r, &node) != 1 ||
-            node.type != NODE_TEXT || node.s.len > ARG_BYTES)
-            return ERR_PROTO;
-        args[nargs].text = node.s; /* its UTF-8 is checked where it is bound, which can say what is wrong */
-    }
-    if (a->r.rest.len != 0)
+    if (a->count / 2 > ARGS_MAX)
+        return err_rule(err, ERR_LIMIT, "limit.args", NULL, "a call has at most %d arguments", ARGS_MAX);
+    const int nargs = (int)(a->count / 2);
+    if (take_args(a, nargs, args) != 0)
         return ERR_PROTO;
     int rv = buf_text(a->answer, "*1\r\n");
     if (rv == 0 && is_figure)
@@ -106,22 +109,21 @@ static int serve_call(struct asked *a, bool is_figure, struct err *err)
 }
 
 /* Exactly `want` texts. */
-static int take_texts(struct asked *a, const size_t *max, int want, struct slice *out)
+static int take_strings(struct asked *a, int want, struct slice *out)
 {
     if (a->count != want)
         return ERR_PROTO;
     for (int i = 0; i < want; i++)
-        if (remote_take_text(&a->r, max[i], &out[i]) != 0)
+        if (remote_take_string(&a->r, &out[i]) != 0)
             return ERR_PROTO;
     return a->r.rest.len == 0 ? 0 : ERR_PROTO;
 }
 
 static int serve_next(struct asked *a, struct reply *answer, struct err *err)
 {
-    static const size_t max[] = {NAME_BYTES};
     struct slice series;
     int64_t number = 0;
-    if (take_texts(a, max, 1, &series) != 0)
+    if (take_strings(a, 1, &series) != 0)
         return ERR_PROTO;
     int rv = a->call->ops->next(a->call, series, &number, err);
     reply_int(answer, number);
@@ -130,10 +132,9 @@ static int serve_next(struct asked *a, struct reply *answer, struct err *err)
 
 static int serve_setting(struct asked *a, struct reply *answer, struct err *err)
 {
-    static const size_t max[] = {NAME_BYTES};
     struct slice name;
     struct value v = value_null();
-    if (take_texts(a, max, 1, &name) != 0)
+    if (take_strings(a, 1, &name) != 0)
         return ERR_PROTO;
     int rv = a->call->ops->setting(a->call, name, &v, err);
     remote_put_value(answer, &v);
@@ -142,24 +143,21 @@ static int serve_setting(struct asked *a, struct reply *answer, struct err *err)
 
 static int serve_emit(struct asked *a, struct err *err)
 {
-    static const size_t max[] = {NAME_BYTES, EVENT_BYTES};
     struct slice texts[2];
-    return take_texts(a, max, 2, texts) != 0 ? ERR_PROTO : a->call->ops->emit(a->call, texts[0], texts[1], err);
+    return take_strings(a, 2, texts) != 0 ? ERR_PROTO : a->call->ops->emit(a->call, texts[0], texts[1], err);
 }
 
 static int serve_unit_set(struct asked *a, struct err *err)
 {
-    static const size_t max[] = {NAME_BYTES, NAME_BYTES};
     struct slice texts[2];
-    return take_texts(a, max, 2, texts) != 0 ? ERR_PROTO : a->call->ops->unit_set(a->call, texts[0], texts[1], err);
+    return take_strings(a, 2, texts) != 0 ? ERR_PROTO : a->call->ops->unit_set(a->call, texts[0], texts[1], err);
 }
 
 static int serve_unit_path(struct asked *a, struct reply *answer, struct err *err)
 {
-    static const size_t max[] = {NAME_BYTES};
     struct slice code;
     struct buf path = {0};
-    if (take_texts(a, max, 1, &code) != 0)
+    if (take_strings(a, 1, &code) != 0)
         return ERR_PROTO;
     int rv = a->call->ops->unit_path(a->call, code, &path, err);
     if (rv == 0)

@@ -61,14 +61,18 @@ int remote_take_value(struct reader *r, struct value *out)
     }
 }
 
-int remote_take_text(struct reader *r, size_t max, struct slice *out)
+int remote_take_string(struct reader *r, struct slice *out)
 {
     struct node node;
-    if (reader_next_canonical(r, &node) != 1 || node.type != NODE_TEXT || node.s.len > max || !utf8_valid(node.s) ||
-        memchr(node.s.data, '\0', node.s.len))
+    if (reader_next_canonical(r, &node) != 1 || node.type != NODE_TEXT)
         return ERR_PROTO;
     *out = node.s;
     return 0;
+}
+
+int remote_take_text(struct reader *r, size_t max, struct slice *out)
+{
+    return remote_take_string(r, out) == 0 && out->len <= max && utf8_valid(*out) ? 0 : ERR_PROTO;
 }
 
 int remote_take_cstr(struct reader *r, const char **out)
@@ -163,9 +167,6 @@ static void begin_message(struct remote_store *rs, struct reply *r, const char *
 static int put_statement(struct remote_store *rs, const char *word, const struct statement *st, struct err *err)
 {
     struct reply r;
-    if (st->sql.len > REMOTE_SQL_MAX || st->nargs > REMOTE_PARAMS_MAX)
-        return err_rule(err, ERR_LIMIT, "sql.size", NULL, "a statement has at most %d bytes and %d parameters",
-                        REMOTE_SQL_MAX, REMOTE_PARAMS_MAX);
     begin_message(rs, &r, word);
     reply_text(&r, st->sql);
     for (int i = 0; i < st->nargs; i++)

@@ -17,7 +17,6 @@
 #include "wire/reply.h"
 
 #define REMOTE_PARAMS_MAX 100
-#define REMOTE_SQL_MAX (256 * 1024)
 #define REMOTE_MESSAGE_MAX (32 * 1024 * 1024)
 
 /* The way to whoever answers. */
@@ -33,6 +32,8 @@ void remote_put_value(struct reply *r, const struct value *v);
 int remote_take_value(struct reader *r, struct value *out);
 /* A text of at most `max` bytes, UTF-8 without NUL. 0 or ERR_PROTO. */
 int remote_take_text(struct reader *r, size_t max, struct slice *out);
+/* A text whatever its bytes are: whoever it is for knows what it may be, and refuses it. 0 or ERR_PROTO. */
+int remote_take_string(struct reader *r, struct slice *out);
 int remote_take_int(struct reader *r, int64_t *out);
 /* A text, with a NUL written behind it, or NULL. 0 or ERR_PROTO. */
 int remote_take_cstr(struct reader *r, const char **out);

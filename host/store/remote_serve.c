@@ -16,11 +16,13 @@ struct statement_message {
     int nargs;
 };
 
-static int take_statement(struct reader *r, int64_t count, struct statement_message *m)
+static int take_statement(struct reader *r, int64_t count, struct statement_message *m, struct err *err)
 {
     m->nargs = 0;
-    if (count < 1 || count > REMOTE_PARAMS_MAX + 1 || remote_take_text(r, REMOTE_SQL_MAX, &m->sql) != 0)
+    if (count < 1 || remote_take_string(r, &m->sql) != 0)
         return ERR_PROTO;
+    if (count > REMOTE_PARAMS_MAX + 1)
+        return err_rule(err, ERR_LIMIT, "sql.size", NULL, "a statement has at most %d parameters", REMOTE_PARAMS_MAX);
     for (int64_t i = 1; i < count; i++) {
         if (remote_take_value(r, &m->args[m->nargs++]) != 0)
             return ERR_PROTO;
@@ -33,9 +35,9 @@ static int serve_exec(struct store *s, const char *plugin, struct reader *r, int
 {
     struct statement_message m;
     int64_t changes = 0;
-    if (take_statement(r, count, &m) != 0)
-        return ERR_PROTO;
-    int rv = store_exec(s, plugin, m.sql, m.args, m.nargs, &changes, err);
+    int rv = take_statement(r, count, &m, err);
+    if (rv == 0)
+        rv = store_exec(s, plugin, m.sql, m.args, m.nargs, &changes, err);
     if (rv != 0)
         return rv;
     reply_array_open(answer);
@@ -114,12 +116,13 @@ static int serve_query(struct store *s, const char *plugin, struct remote_cursor
                        int64_t count, struct reply *answer, struct err *err)
 {
     struct statement_message m;
-    if (take_statement(r, count, &m) != 0)
-        return ERR_PROTO;
+    int rv = take_statement(r, count, &m, err);
+    if (rv != 0)
+        return rv;
     int place = free_place(cursors, err);
     if (place < 0)
         return place;
-    int rv = store_query(s, plugin, m.sql, m.args, m.nargs, &cursors->open[place], err);
+    rv = store_query(s, plugin, m.sql, m.args, m.nargs, &cursors->open[place], err);
     return rv == 0 ? answer_rows(cursors, place, true, FIRST_BYTES, answer, err) : rv;
 }
 

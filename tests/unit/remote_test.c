@@ -237,7 +237,6 @@ static void strange_messages_are_refused_and_strange_results(void **state)
         "*1\r\n$4\r\nnope\r\n",
         "*3\r\n$6\r\ninvoke\r\n$1\r\na\r\n$1\r\nb\r\n",
         "*2\r\n$4\r\nemit\r\n$1\r\na\r\n",
-        "*2\r\n$9\r\nunit_path\r\n$2\r\n\xff\xff\r\n",
     };
     static const char *const results[] = {
         "", "*0\r\n", "*2\r\n:1\r\n:2\r\n", "*1\r\n", ":1\r\n", "*1\r\n:1\r\n:2\r\n", "*1\r\n~1\r\n:1\r\n"};
@@ -258,6 +257,73 @@ static void strange_messages_are_refused_and_strange_results(void **state)
     assert_int_equal(remote_take_result(SLICE("*1\r\n$9\r\nabcdefghi\r\n"), 5, &out, &world.err), ERR_TOOBIG);
     assert_int_equal(remote_take_result(SLICE("-STATE a.b: c\r\n"), 5, &out, &world.err), ERR_STATE);
     assert_string_equal(world.err.rule, "a.b");
+    buf_close(&out);
+}
+
+/* Put a question of these texts together; `count` times the last two. */
+static void put_question(struct buf *message, const char *word, struct slice a, struct slice b, int count)
+{
+    struct reply r;
+    buf_clear(message);
+    reply_begin(&r, message, 0);
+    reply_array_open(&r);
+    reply_cstr(&r, word);
+    reply_text(&r, a);
+    for (int i = 0; i < count; i++) {
+        reply_text(&r, b);
+        if (strcmp(word, "emit") != 0)
+            reply_text(&r, b);
+    }
+    reply_close(&r);
+    assert_int_equal(reply_finish(&r), 0);
+}
+
+/* What a client sent may reach these questions. However long or wrong their texts are, whoever is asked refuses them,
+ * in the same words as for a plugin inside. */
+static void names_are_the_hosts_to_refuse(void **state)
+{
+    (void)state;
+    put_demo();
+    start("demo");
+    struct buf mib = {0}, message = {0}, out = {0};
+    buf_reserve(&mib, 9 << 20);
+    memset(mib.data, 'x', mib.len = 9 << 20);
+    const struct slice name = {mib.data, 300}, odd = SLICE("\xff\xff"), payload = buf_view(&mib);
+    const struct {
+        const char *word;
+        struct slice a, b;
+        int count, code; /* 0: it is taken */
+    } rows[] = {
+        {"next", name, odd, 0, 0},
+        {"next", odd, odd, 0, 0},
+        {"setting", name, odd, 0, ERR_INTERNAL},
+        {"setting", odd, odd, 0, ERR_INTERNAL},
+        {"unit_path", name, odd, 0, ERR_NOTFOUND},
+        {"unit_path", odd, odd, 0, ERR_NOTFOUND},
+        {"emit", name, odd, 1, 0},
+        {"emit", odd, payload, 1, 0},
+        {"invoke", name, odd, 1, ERR_NOCOMMAND},
+        {"invoke", odd, name, 1, ERR_NOCOMMAND},
+        {"invoke", odd, name, 65, ERR_NOCOMMAND},
+        {"invoke", odd, payload, 1, ERR_NOCOMMAND},
+        {"invoke", odd, odd, 2000, ERR_LIMIT},
+        {"ask", name, odd, 0, ERR_NOTFOUND},
+    };
+    struct call call = world_call(&world, true);
+    struct remote_cursors cursors = {0};
+    call.plugin = "demo";
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        put_question(&message, rows[i].word, rows[i].a, rows[i].b, rows[i].count);
+        buf_clear(&out);
+        struct err err = {0};
+        if (remote_serve(&call, &cursors, buf_view(&message), &out) != 0)
+            fail_msg("row %zu is taken for no message", i);
+        reader_error(buf_view(&out), &err);
+        if (err.code != rows[i].code)
+            fail_msg("row %zu: %s %s: %s", i, err_token(err.code), err.rule, err.text);
+    }
+    buf_close(&mib);
+    buf_close(&message);
     buf_close(&out);
 }
 
@@ -289,6 +355,7 @@ int main(void)
         WORLD(a_script_stops_there_by_itself),
         WORLD(an_answer_that_makes_no_sense_is_a_fault),
         WORLD(strange_messages_are_refused_and_strange_results),
+        WORLD(names_are_the_hosts_to_refuse),
         WORLD(a_task_that_it_does_not_know_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
