@@ -268,11 +268,13 @@ void reply_key_cstr(struct reply *r, const char *key, const char *text)
     reply_cstr(r, text);
 }
 
-/* Read one canonical value that opens at most `depth` levels. */
+/* Read one canonical value that opens at most `depth` levels. A status or an error is no value: inside a reply it would
+ * tell the client something that the connection did not say. */
 static bool check(struct reader *rd, int depth)
 {
     struct node node;
-    if (reader_next_canonical(rd, &node) != 1 || node.type == NODE_ATTRIBUTE)
+    if (reader_next_canonical(rd, &node) != 1 || node.type == NODE_ATTRIBUTE || node.type == NODE_STATUS ||
+        node.type == NODE_ERROR)
         return false;
     if (node.type < NODE_ARRAY)
         return true;

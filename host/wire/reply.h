@@ -51,7 +51,7 @@ void reply_key(struct reply *r, const char *key);
 void reply_key_int(struct reply *r, const char *key, int64_t i);
 void reply_key_bool(struct reply *r, const char *key, bool b);
 void reply_key_cstr(struct reply *r, const char *key, const char *text);
-/* Append the one canonical value in `bytes` (checked, without attribute). */
+/* Append the one canonical value in `bytes` (checked: no attribute, status or error in it). */
 void reply_raw(struct reply *r, struct slice bytes);
 
 /* Append a whole error reply: `-CODE rule: text`, with its details as attribute. Control characters become spaces. */

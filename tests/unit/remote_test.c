@@ -239,7 +239,19 @@ static void strange_messages_are_refused_and_strange_results(void **state)
         "*2\r\n$4\r\nemit\r\n$1\r\na\r\n",
     };
     static const char *const results[] = {
-        "", "*0\r\n", "*2\r\n:1\r\n:2\r\n", "*1\r\n", ":1\r\n", "*1\r\n:1\r\n:2\r\n", "*1\r\n~1\r\n:1\r\n"};
+        "",
+        "*0\r\n",
+        "*2\r\n:1\r\n:2\r\n",
+        "*1\r\n",
+        ":1\r\n",
+        "*1\r\n:1\r\n:2\r\n",
+        "*1\r\n~1\r\n:1\r\n",
+        /* Who reads these is told of a refusal, or of a word of the connection; a reply is a value. */
+        "*1\r\n-STATE no: it was kept\r\n",
+        "*1\r\n*2\r\n:1\r\n-NOAUTH sign in\r\n",
+        "*1\r\n+OK\r\n",
+        "*1\r\n%1\r\n$1\r\na\r\n+OK\r\n",
+    };
     put_demo();
     start("demo");
     struct call call = world_call(&world, true);

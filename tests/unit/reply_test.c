@@ -325,6 +325,10 @@ static void raw_bytes_are_checked(void **state)
         "%1\r\n*0\r\n:2\r\n",
         ":01\r\n",
         "hello\r\n",
+        "+OK\r\n",
+        "-STATE no\r\n",
+        "*2\r\n:1\r\n-NOAUTH sign in\r\n",
+        "%1\r\n$1\r\na\r\n+OK\r\n",
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         reply_raw(&r, slice_of(bad[i]));
