@@ -40,7 +40,8 @@ enum {
 };
 enum { BACKOFF_MS = 100, BACKOFF_MAX_MS = 60000, STEADY_MS = 60000 };
 enum { OWN_BYTES = 192 * 1024 * 1024, DESCRIBED_BYTES = 1024 * 1024, MEMORY_MIB = 64 };
-enum { TRACE_BYTES = 16 * 1024 };
+/* A line of log is cut at 2 KiB where it is written; around a reply there is little, and an error is short. */
+enum { TRACE_BYTES = 16 * 1024, LOG_BYTES = 16 * 1024, FRAME_BYTES = 64 * 1024 };
 
 struct child {
     const struct plugin *plugin;
@@ -127,7 +128,12 @@ static int begin_launch(struct child *c, struct err *err)
     int rv = child_spawn(&c->pid, &fd, err);
     if (rv != 0)
         return rv;
-    line_open(&c->line, fd, false);
+    const size_t reply = c->hello.reply_bytes > 0 ? (size_t)c->hello.reply_bytes + FRAME_BYTES : CHILD_MESSAGE_MAX;
+    const size_t may_come[LINE_KINDS] = {[LINE_READY] = DESCRIBED_BYTES + FRAME_BYTES,
+                                         [LINE_DONE] = reply,
+                                         [LINE_ASK] = CHILD_MESSAGE_MAX,
+                                         [LINE_LOG] = LOG_BYTES};
+    line_open(&c->line, fd, may_come, false);
     c->loading = true;
     c->lines = 0;
     c->started_ns = clock_mono_ns();
@@ -150,8 +156,7 @@ static int await_ready(struct child *c, uint64_t until_ns, struct buf *said, str
         if (rv == ERR_TIMEOUT && !last && clock_mono_ns() < deadline_of(c))
             return 1;
         if (rv == 0)
-            rv = line_receive(&c->line, &kind, said, DESCRIBED_BYTES + 100,
-                              clock_mono_ns() + (uint64_t)MESSAGE_MS * 1000000);
+            rv = line_receive(&c->line, &kind, said, clock_mono_ns() + (uint64_t)MESSAGE_MS * 1000000);
         if (rv == 0 && kind == LINE_LOG && c->lines++ < LOG_LINES)
             put_log(c, said);
         else if (rv == 0 && kind != LINE_READY)
@@ -416,7 +421,7 @@ static int converse(struct child *c, const struct remote_task *task, int depth, 
     remote_put_task(task, message);
     int rv = line_send(&c->line, LINE_RUN, buf_view(message), deadline);
     while (rv == 0) {
-        rv = line_receive(&c->line, &kind, message, CHILD_MESSAGE_MAX, deadline);
+        rv = line_receive(&c->line, &kind, message, deadline);
         if (rv != 0)
             break;
         if (kind == LINE_DONE)
@@ -446,6 +451,8 @@ int child_run(struct child *c, const struct remote_task *task, struct buf *out, 
     const int depth = c->depth++;
     rv = converse(c, task, depth, out, err);
     store_remote_close_all(&c->levels[depth].cursors);
+    buf_clear(&c->levels[depth].message);
+    buf_clear(&c->levels[depth].answer);
     c->depth--;
     return rv;
 }

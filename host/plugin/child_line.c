@@ -19,9 +19,10 @@ struct head {
     uint32_t len, kind;
 };
 
-void line_open(struct line *line, int fd, bool patient)
+void line_open(struct line *line, int fd, const size_t max[LINE_KINDS], bool patient)
 {
     *line = (struct line){.fd = fd, .in = mem_alloc(IN_BYTES)};
+    memcpy(line->max, max, sizeof(line->max));
     const struct timeval look = {.tv_usec = LOOK_US};
     if (!patient) {
         setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &look, sizeof(look));
@@ -128,14 +129,14 @@ static int take(struct line *line, char *to, size_t len, uint64_t deadline_ns)
     return 0;
 }
 
-int line_receive(struct line *line, enum line_kind *kind, struct buf *payload, size_t max, uint64_t deadline_ns)
+int line_receive(struct line *line, enum line_kind *kind, struct buf *payload, uint64_t deadline_ns)
 {
     struct head head;
     int rv = take(line, (char *)&head, sizeof(head), deadline_ns);
     if (rv != 0)
         return rv;
-    if (head.len > max)
-        return ERR_TOOBIG;
+    if (head.kind >= LINE_KINDS || line->max[head.kind] == 0 || head.len > line->max[head.kind])
+        return ERR_PROTO;
     buf_clear(payload);
     *kind = (enum line_kind)head.kind;
     /* A length is not believed before the bytes come. */

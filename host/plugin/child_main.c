@@ -68,7 +68,7 @@ static int ask(void *arg, struct slice question, struct buf *answer, struct err 
     if (line_send(&line, LINE_ASK, question, 0) != 0)
         leave();
     for (;;) {
-        if (line_receive(&line, &kind, answer, CHILD_MESSAGE_MAX, 0) != 0)
+        if (line_receive(&line, &kind, answer, 0) != 0)
             leave();
         if (kind == LINE_ANSWER)
             return 0;
@@ -83,7 +83,7 @@ static void serve(struct process *p)
 {
     enum line_kind kind;
     for (;;) {
-        if (line_receive(&line, &kind, &p->message, CHILD_MESSAGE_MAX, 0) != 0)
+        if (line_receive(&line, &kind, &p->message, 0) != 0)
             leave();
         run(p, &p->message);
         buf_clear(&p->message);
@@ -162,14 +162,15 @@ static void put_hash(const struct process *p, const char *name, struct buf *out)
 
 int child_main(void)
 {
+    static const size_t may_come[LINE_KINDS] = {
+        [LINE_HELLO] = CHILD_MESSAGE_MAX, [LINE_RUN] = CHILD_MESSAGE_MAX, [LINE_ANSWER] = CHILD_MESSAGE_MAX};
     static struct process p;
     struct child_hello h;
     struct err err = {0};
     struct buf said = {0};
     enum line_kind kind;
-    line_open(&line, LINE_FD, true);
-    if (line_receive(&line, &kind, &p.message, CHILD_MESSAGE_MAX, 0) != 0 || kind != LINE_HELLO ||
-        child_hello_take(&p.message, &h) != 0)
+    line_open(&line, LINE_FD, may_come, true);
+    if (line_receive(&line, &kind, &p.message, 0) != 0 || kind != LINE_HELLO || child_hello_take(&p.message, &h) != 0)
         return 2; /* somebody types `muster child` */
     speaks = true;
     log_set_level((enum log_level)h.log_level);

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <linux/landlock.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -229,6 +230,33 @@ static void nonsense_on_the_line_ends_it(void **state)
     expect(ask_patiently("wreck.ok", NULL), "\"fine\"");
 }
 
+/* It would be memory of the server, and the time until it comes. */
+static void a_reply_that_is_announced_too_long_is_not_waited_for(void **state)
+{
+    (void)state;
+    put_wreck();
+    world_start(&world, NULL);
+    begins(ask("wreck.announce", NULL), "INTERNAL plugin.crashed");
+    expect(ask_patiently("wreck.ok", NULL), "\"fine\"");
+}
+
+/* What a long reply took is given back when the command has ended. */
+static void a_long_reply_leaves_nothing_behind(void **state)
+{
+    (void)state;
+    const char *sanitize = getenv("MUSTER_SANITIZE");
+    if (sanitize && *sanitize)
+        skip(); /* a sanitizer's memory is not counted there */
+    put_wreck();
+    world_start(&world, NULL);
+    expect(ask("wreck.ok", NULL), "\"fine\"");
+    const struct mallinfo2 before = mallinfo2();
+    assert_true(strlen(ask("wreck.large", "6000000")) == 6000002);
+    buf_close(&world.out);
+    const struct mallinfo2 after = mallinfo2();
+    assert_true(after.uordblks + after.hblkhd < before.uordblks + before.hblkhd + (1 << 20));
+}
+
 static void attacks_are_refused(void **state)
 {
     (void)state;
@@ -422,6 +450,8 @@ int main(void)
         WORLD(a_crash_stays_there_and_is_noted),
         WORLD(one_that_does_not_stop_is_killed),
         WORLD(nonsense_on_the_line_ends_it),
+        WORLD(a_reply_that_is_announced_too_long_is_not_waited_for),
+        WORLD(a_long_reply_leaves_nothing_behind),
         WORLD(attacks_are_refused),
         cmocka_unit_test(no_signal_leaves_the_box),
         WORLD(the_c_interface_is_the_same),
