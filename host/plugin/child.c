@@ -49,10 +49,10 @@ struct child {
     int pid; /* 0: there is none */
     struct line line;
     int grace_ms;
-    uint64_t started_ns, again_ns; /* when it was started last; not before this */
-    bool loading;                  /* started, and not ready yet */
-    int lines;                     /* of log, while it loads */
-    int failures;                  /* in a row */
+    uint64_t started_ns, seen_ns, again_ns; /* when it was started last; known to live; is not started before */
+    bool loading;                           /* started, and not ready yet */
+    int lines;                              /* of log, while it loads */
+    int failures;                           /* in a row */
     int depth;
     struct {
         struct buf message, answer;
@@ -136,7 +136,7 @@ static int begin_launch(struct child *c, struct err *err)
     line_open(&c->line, fd, may_come, false);
     c->loading = true;
     c->lines = 0;
-    c->started_ns = clock_mono_ns();
+    c->started_ns = c->seen_ns = clock_mono_ns();
     child_hello_put(&c->hello, &hello);
     rv = line_send(&c->line, LINE_HELLO, buf_view(&hello), deadline_of(c));
     buf_close(&hello);
@@ -285,10 +285,10 @@ int child_describe(const char *so_path, struct buf *out, struct err *err)
 
 /* -- when it ends -- */
 
+/* How long it stays away, from when it was last known to live. */
 static void back_off(struct child *c)
 {
-    const uint64_t now = clock_mono_ns();
-    if (now - c->started_ns > (uint64_t)STEADY_MS * 1000000)
+    if (clock_mono_ns() - c->started_ns > (uint64_t)STEADY_MS * 1000000)
         c->failures = 0;
     int64_t wait_ms = BACKOFF_MS;
     for (int i = 0; i < c->failures && wait_ms < BACKOFF_MAX_MS; i++)
@@ -296,20 +296,24 @@ static void back_off(struct child *c)
     if (wait_ms > BACKOFF_MAX_MS)
         wait_ms = BACKOFF_MAX_MS;
     c->failures++;
-    c->again_ns = now + (uint64_t)wait_ms * 1000000;
+    c->again_ns = c->seen_ns + (uint64_t)wait_ms * 1000000;
 }
 
-static void note(const struct child *c, const struct call *call, const char *how)
+/* It has ended; `call` NULL: while it had nothing to do. */
+static void note(struct child *c, const struct call *call, const char *how)
 {
-    struct child_crash crash = {.at_ms = clock_now_ms()};
+    struct child_crash crash = {.at_ms = clock_now_ms(), .command = "-", .user = "-"};
     snprintf(crash.plugin, sizeof(crash.plugin), "%s", c->plugin->name);
     snprintf(crash.version, sizeof(crash.version), "%s", c->plugin->version);
-    snprintf(crash.command, sizeof(crash.command), "%s", call->command);
-    snprintf(crash.user, sizeof(crash.user), "%s", call->user ? call->user : "");
-    snprintf(crash.how, sizeof(crash.how), "%s", how);
+    if (call) {
+        snprintf(crash.command, sizeof(crash.command), "%s", call->command);
+        snprintf(crash.user, sizeof(crash.user), "%s", call->user ? call->user : "");
+    }
+    snprintf(crash.how, sizeof(crash.how), "%s%s", call ? "" : "while idle: ", how);
     log_error("child", "plugin %s %s, command %s of %s: its process ended: %s", crash.plugin, crash.version,
-              crash.command, crash.user, how);
+              crash.command, crash.user, crash.how);
     child_crash_note(&crash);
+    back_off(c);
 }
 
 /* It is gone, or must go, because of `why`: what the command gets. */
@@ -324,8 +328,8 @@ static int lost(struct child *c, const struct remote_task *task, int why, struct
             snprintf(how, sizeof(how), "it did not stop at its limit of %d ms and was killed", task->timeout_ms);
         else if (why != ERR_IO)
             snprintf(how, sizeof(how), "it sent what is no message, or too long a one, and was killed");
+        c->seen_ns = clock_mono_ns();
         note(c, call, how);
-        back_off(c);
     }
     if (late)
         return err_rule(err, ERR_TIMEOUT, "limit.time", NULL,
@@ -334,6 +338,20 @@ static int lost(struct child *c, const struct remote_task *task, int why, struct
     return err_rule(err, ERR_INTERNAL, "plugin.crashed", NULL,
                     "plugin %s, command %s: its process ended: %s; nothing was kept; it is started again",
                     c->plugin->name, call->command, how[0] ? how : "in a call from inside");
+}
+
+/* Between commands it has nothing to say. One that ended meanwhile is started again before anything is asked of it; so
+ * is one that did say something, which would pass for the reply to the next command. */
+static void look_after(struct child *c)
+{
+    struct buf *message = &c->levels[0].message;
+    enum line_kind kind;
+    char how[128] = "";
+    if (!c->pid || c->loading || line_wait(&c->line, 0) == ERR_TIMEOUT)
+        return;
+    const int rv = line_receive(&c->line, &kind, message, 1);
+    bury(c, how, sizeof(how));
+    note(c, NULL, rv == ERR_IO ? how : "it spoke without being asked, and was killed");
 }
 
 /* The lane has other things to do than to wait for one that takes long to load: it is looked at again by the next run. */
@@ -347,6 +365,7 @@ static int revive(struct child *c, struct err *err)
         return 0;
     if (why.code != 0) {
         log_error("child", "%s", why.text);
+        c->seen_ns = clock_mono_ns();
         back_off(c);
     }
     const int wait_ms = c->again_ns > now ? (int)((c->again_ns - now) / 1000000) + 1 : BACKOFF_MS;
@@ -442,6 +461,8 @@ static int converse(struct child *c, const struct remote_task *task, int depth, 
 
 int child_run(struct child *c, const struct remote_task *task, struct buf *out, struct err *err)
 {
+    if (c->depth == 0)
+        look_after(c);
     int rv = c->pid && !c->loading ? 0 : revive(c, err);
     if (rv != 0)
         return rv;
@@ -454,5 +475,6 @@ int child_run(struct child *c, const struct remote_task *task, struct buf *out, 
     buf_clear(&c->levels[depth].message);
     buf_clear(&c->levels[depth].answer);
     c->depth--;
+    c->seen_ns = clock_mono_ns();
     return rv;
 }

@@ -9,8 +9,8 @@
 
 struct child_crash {
     int64_t at_ms;
-    char plugin[64], version[64], command[128], user[128];
-    char how[128]; /* "signal 11 (Segmentation fault)" */
+    char plugin[64], version[64], command[128], user[128]; /* "-": it had nothing to do */
+    char how[128];                                         /* "signal 11 (Segmentation fault)" */
 };
 
 /* Write records into DATA/crashes from now on (made when it is needed); NULL: nowhere. Before any lane starts. */

@@ -4,7 +4,8 @@
  *   host → plugin   HELLO (what to load)   RUN   ANSWER
  *   plugin → host   READY (or why not)     DONE  ASK   LOG
  *
- * Strictly in turn: whoever has sent RUN, ASK or HELLO waits. Only LOG comes unasked, before what is waited for. */
+ * Strictly in turn: whoever has sent RUN, ASK or HELLO waits. Only LOG comes unasked, before what is waited for; after
+ * DONE and READY nothing comes. */
 #ifndef MUSTER_PLUGIN_CHILD_LINE_H
 #define MUSTER_PLUGIN_CHILD_LINE_H
 

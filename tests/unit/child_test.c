@@ -230,6 +230,47 @@ static void nonsense_on_the_line_ends_it(void **state)
     expect(ask_patiently("wreck.ok", NULL), "\"fine\"");
 }
 
+/* The one crash that is noted. */
+static void expect_crash(const char *command, const char *how)
+{
+    struct child_crash *list;
+    int count;
+    assert_int_equal(child_crash_read(world.dir, &list, &count, NULL), 0);
+    assert_int_equal(count, 1);
+    assert_string_equal(list[0].command, command);
+    assert_string_equal(list[0].how, how);
+    free(list);
+}
+
+/* Until a process has ended; it stays to be buried. */
+static void await_an_end(void)
+{
+    siginfo_t info;
+    assert_int_equal(waitid(P_ALL, 0, &info, WEXITED | WNOWAIT), 0);
+}
+
+/* Whoever asks next has nothing to do with it. */
+static void one_that_ends_while_idle_is_nobodys_crash(void **state)
+{
+    (void)state;
+    put_wreck();
+    world_start(&world, NULL);
+    expect(ask("wreck.expire", NULL), "\"a\"");
+    await_an_end();
+    expect(ask_patiently("wreck.ok", NULL), "\"fine\"");
+    expect_crash("-", "while idle: it ended by itself with status 5");
+}
+
+static void a_second_result_is_not_the_next_commands(void **state)
+{
+    (void)state;
+    put_wreck();
+    world_start(&world, NULL);
+    expect(ask("wreck.twice", NULL), "\"a\"");
+    expect(ask_patiently("wreck.ok", NULL), "\"fine\"");
+    expect_crash("-", "while idle: it spoke without being asked, and was killed");
+}
+
 /* It would be memory of the server, and the time until it comes. */
 static void a_reply_that_is_announced_too_long_is_not_waited_for(void **state)
 {
@@ -450,6 +491,8 @@ int main(void)
         WORLD(a_crash_stays_there_and_is_noted),
         WORLD(one_that_does_not_stop_is_killed),
         WORLD(nonsense_on_the_line_ends_it),
+        WORLD(one_that_ends_while_idle_is_nobodys_crash),
+        WORLD(a_second_result_is_not_the_next_commands),
         WORLD(a_reply_that_is_announced_too_long_is_not_waited_for),
         WORLD(a_long_reply_leaves_nothing_behind),
         WORLD(attacks_are_refused),
