@@ -46,7 +46,7 @@ enum { TRACE_BYTES = 16 * 1024, LOG_BYTES = 16 * 1024, FRAME_BYTES = 64 * 1024 }
 struct child {
     const struct plugin *plugin;
     struct child_hello hello;
-    int pid; /* 0: there is none */
+    struct spawned process; /* pid 0: there is none */
     struct line line;
     int grace_ms;
     uint64_t started_ns, seen_ns, again_ns; /* when it was started last; known to live; is not started before */
@@ -72,19 +72,22 @@ static uint64_t deadline_of(const struct child *c)
 static void bury(struct child *c, char *how, size_t size)
 {
     int status = 0;
-    if (!c->pid)
+    if (!c->process.pid)
         return;
-    kill(c->pid, SIGKILL); /* one that is dying of something else already dies of that */
-    while (waitpid(c->pid, &status, 0) < 0 && errno == EINTR)
+    child_spawn_forget(&c->process);
+    kill(c->process.pid, SIGKILL); /* one that is dying of something else already dies of that */
+    while (waitpid(c->process.pid, &status, 0) < 0 && errno == EINTR)
         ;
-    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+    if (atomic_load(&c->process.overran))
+        snprintf(how, size, "it used too much of the processor, and was killed");
+    else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
         snprintf(how, size, "it closed its line, or was killed");
     else if (WIFSIGNALED(status))
         snprintf(how, size, "signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
     else
         snprintf(how, size, "it ended by itself with status %d", WEXITSTATUS(status));
     line_close(&c->line);
-    c->pid = 0;
+    c->process.pid = 0;
     c->loading = false;
 }
 
@@ -125,7 +128,7 @@ static int begin_launch(struct child *c, struct err *err)
 {
     int fd;
     struct buf hello = {0};
-    int rv = child_spawn(&c->pid, &fd, err);
+    int rv = child_spawn(&c->process, &fd, err);
     if (rv != 0)
         return rv;
     const size_t reply = c->hello.reply_bytes > 0 ? (size_t)c->hello.reply_bytes + FRAME_BYTES : CHILD_MESSAGE_MAX;
@@ -165,6 +168,7 @@ static int await_ready(struct child *c, uint64_t until_ns, struct buf *said, str
     if (rv != 0)
         return ended_loading(c, rv, err);
     c->loading = false;
+    child_spawn_turn(&c->process, CHILD_IDLES);
     if (!reader_error(buf_view(said), &refused))
         return 0;
     char how[128];
@@ -194,7 +198,7 @@ static int launch(struct child *c, uint64_t until_ns, struct err *err)
     struct buf said = {0};
     struct err why = {0};
     char how[128];
-    int rv = c->pid ? 0 : begin_launch(c, &why);
+    int rv = c->process.pid ? 0 : begin_launch(c, &why);
     if (rv == 0)
         rv = await_ready(c, until_ns, &said, &why);
     if (rv < 0)
@@ -258,7 +262,7 @@ void child_free(struct child *c)
 
 int child_pid(const struct child *c)
 {
-    return c->pid;
+    return c->process.pid;
 }
 
 int child_describe(const char *so_path, struct buf *out, struct err *err)
@@ -322,7 +326,7 @@ static int lost(struct child *c, const struct remote_task *task, int why, struct
     const struct call *call = task->call;
     const bool late = why == ERR_TIMEOUT || clock_mono_ns() >= call->deadline_ns;
     char how[128] = "";
-    if (c->pid) {
+    if (c->process.pid) {
         bury(c, how, sizeof(how));
         if (late)
             snprintf(how, sizeof(how), "it did not stop at its limit of %d ms and was killed", task->timeout_ms);
@@ -347,7 +351,7 @@ static void look_after(struct child *c)
     struct buf *message = &c->levels[0].message;
     enum line_kind kind;
     char how[128] = "";
-    if (!c->pid || c->loading || line_wait(&c->line, 0) == ERR_TIMEOUT)
+    if (!c->process.pid || c->loading || line_wait(&c->line, 0) == ERR_TIMEOUT)
         return;
     const int rv = line_receive(&c->line, &kind, message, 1);
     bury(c, how, sizeof(how));
@@ -423,7 +427,7 @@ static int answer(struct child *c, const struct remote_task *task, int depth, ui
     buf_clear(reply);
     int rv = task->answer ? task->answer(task->answer_arg, buf_view(message), reply)
                           : remote_serve(task->call, &c->levels[depth].cursors, buf_view(message), reply);
-    if (rv == 0 && !c->pid)
+    if (rv == 0 && !c->process.pid)
         return ERR_IO; /* it was called back, and ended there */
     if (rv == 0 && task->heard)
         task->heard(task->heard_arg, buf_view(message), buf_view(reply));
@@ -463,14 +467,18 @@ int child_run(struct child *c, const struct remote_task *task, struct buf *out, 
 {
     if (c->depth == 0)
         look_after(c);
-    int rv = c->pid && !c->loading ? 0 : revive(c, err);
+    int rv = c->process.pid && !c->loading ? 0 : revive(c, err);
     if (rv != 0)
         return rv;
     if (c->depth == DEPTH)
         return err_rule(err, ERR_LIMIT, "limit.depth", NULL, "calls between plugins nest at most %d deep",
                         CALL_DEPTH_MAX);
     const int depth = c->depth++;
+    if (depth == 0)
+        child_spawn_turn(&c->process, CHILD_RUNS);
     rv = converse(c, task, depth, out, err);
+    if (depth == 0)
+        child_spawn_turn(&c->process, CHILD_IDLES);
     store_remote_close_all(&c->levels[depth].cursors);
     buf_clear(&c->levels[depth].message);
     buf_clear(&c->levels[depth].answer);

@@ -245,8 +245,12 @@ static void expect_crash(const char *command, const char *how)
 /* Until a process has ended; it stays to be buried. */
 static void await_an_end(void)
 {
-    siginfo_t info;
-    assert_int_equal(waitid(P_ALL, 0, &info, WEXITED | WNOWAIT), 0);
+    siginfo_t info = {0};
+    for (int i = 0; i < 3000 && info.si_pid == 0; i++) {
+        assert_int_equal(waitid(P_ALL, 0, &info, WEXITED | WNOWAIT | WNOHANG), 0);
+        usleep(20000);
+    }
+    assert_int_not_equal(info.si_pid, 0);
 }
 
 /* Whoever asks next has nothing to do with it. */
@@ -259,6 +263,18 @@ static void one_that_ends_while_idle_is_nobodys_crash(void **state)
     await_an_end();
     expect(ask_patiently("wreck.ok", NULL), "\"fine\"");
     expect_crash("-", "while idle: it ended by itself with status 5");
+}
+
+/* It has said that it is done, and nobody may ask it anything for a long time. */
+static void one_that_goes_on_after_its_result_is_killed(void **state)
+{
+    (void)state;
+    put_wreck();
+    world_start(&world, NULL);
+    expect(ask("wreck.burn", NULL), "\"a\"");
+    await_an_end();
+    expect(ask_patiently("wreck.ok", NULL), "\"fine\"");
+    expect_crash("-", "while idle: it used too much of the processor, and was killed");
 }
 
 static void a_second_result_is_not_the_next_commands(void **state)
@@ -492,6 +508,7 @@ int main(void)
         WORLD(one_that_does_not_stop_is_killed),
         WORLD(nonsense_on_the_line_ends_it),
         WORLD(one_that_ends_while_idle_is_nobodys_crash),
+        WORLD(one_that_goes_on_after_its_result_is_killed),
         WORLD(a_second_result_is_not_the_next_commands),
         WORLD(a_reply_that_is_announced_too_long_is_not_waited_for),
         WORLD(a_long_reply_leaves_nothing_behind),
