@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 /* The lane's side of a plugin's process. A run is RUN, then questions answered one by one, then DONE. A question may
  * come back to this very plugin: then a run is nested in the answering of another one, on the same line.
@@ -48,6 +49,7 @@ struct child {
     struct child_hello hello;
     struct spawned process; /* pid 0: there is none */
     struct line line;
+    int status_fd, filters; /* what the kernel tells of it; how many filters it was born under */
     int grace_ms;
     uint64_t started_ns, seen_ns, again_ns; /* when it was started last; known to live; is not started before */
     bool loading;                           /* started, and not ready yet */
@@ -87,6 +89,8 @@ static void bury(struct child *c, char *how, size_t size)
     else
         snprintf(how, size, "it ended by itself with status %d", WEXITSTATUS(status));
     line_close(&c->line);
+    if (c->status_fd >= 0)
+        close(c->status_fd);
     c->process.pid = 0;
     c->loading = false;
 }
@@ -137,6 +141,8 @@ static int begin_launch(struct child *c, struct err *err)
                                          [LINE_ASK] = CHILD_MESSAGE_MAX,
                                          [LINE_LOG] = LOG_BYTES};
     line_open(&c->line, fd, may_come, false);
+    c->status_fd = child_box_open(c->process.pid);
+    c->filters = child_box_filters(c->status_fd);
     c->loading = true;
     c->lines = 0;
     c->started_ns = c->seen_ns = clock_mono_ns();
@@ -192,6 +198,19 @@ static int check_same(const struct child *c, const struct buf *said, struct err 
                     c->plugin->name);
 }
 
+/* It must have shut itself in: that it says so is not enough. */
+static int check_shut_in(const struct child *c, struct err *err)
+{
+    const int now = child_box_filters(c->status_fd);
+    if (c->filters >= 0 && now == c->filters + CHILD_BOX_FILTERS)
+        return 0;
+    return err_rule(err, ERR_INTERNAL, "child.load", NULL,
+                    now < 0 ? "plugin %s: whether its process has shut itself in is not told (Linux 5.10 tells, in "
+                              "/proc)"
+                            : "plugin %s: its process has not shut itself in",
+                    c->plugin->name);
+}
+
 /* Start it, or go on looking whether it is ready, until `until_ns`. 0, 1: not yet, or an error: then it is buried. */
 static int launch(struct child *c, uint64_t until_ns, struct err *err)
 {
@@ -203,7 +222,7 @@ static int launch(struct child *c, uint64_t until_ns, struct err *err)
         rv = await_ready(c, until_ns, &said, &why);
     if (rv < 0)
         err_rule(err, rv, why.rule, NULL, "plugin %s: %.500s", c->plugin->name, why.text);
-    if (rv == 0 && (rv = check_same(c, &said, err)) != 0)
+    if (rv == 0 && ((rv = check_shut_in(c, err)) != 0 || (rv = check_same(c, &said, err)) != 0))
         bury(c, how, sizeof(how));
     buf_close(&said);
     return rv;

@@ -1,4 +1,4 @@
-/* What a plugin's process gives up, step by step. Called in that process only, but for child_box_sees_files. */
+/* What a plugin's process gives up, step by step. Called in that process only, but for what is said so. */
 #ifndef MUSTER_PLUGIN_CHILD_BOX_H
 #define MUSTER_PLUGIN_CHILD_BOX_H
 
@@ -16,5 +16,13 @@ bool child_box_sees_files(void);
 int child_box_load(struct err *err);
 /* Once the plugin is loaded: memory, clocks, its line, nothing else; no file at all, and no new code. */
 int child_box_run(struct err *err);
+/* How many filters the two of them are. */
+enum { CHILD_BOX_FILTERS = 2 };
+
+/* The server's side, which believes the kernel and not the process. A descriptor that tells of process `pid`, or -1: to
+ * be opened before child_box_enter, for afterwards its user may not look any more. */
+int child_box_open(int pid);
+/* The filters that it is under now, or -1 when that is not told (before Linux 5.10, or without /proc). */
+int child_box_filters(int status_fd);
 
 #endif

@@ -317,8 +317,8 @@ static void a_long_reply_leaves_nothing_behind(void **state)
 static void attacks_are_refused(void **state)
 {
     (void)state;
-    static const char *const attempts[] = {"load",   "signal", "fork",    "exec", "thread", "open",
-                                           "create", "unlink", "connect", "code", "kill",   "environment"};
+    static const char *const attempts[] = {"load", "filter", "low",    "signal",  "fork", "exec", "thread",
+                                           "open", "create", "unlink", "connect", "code", "kill", "environment"};
     put_wreck();
     world_start(&world, NULL);
     for (size_t i = 0; i < sizeof(attempts) / sizeof(attempts[0]); i++) {
@@ -422,7 +422,7 @@ static void put_loader(const char *name, const char *constructor)
     snprintf(path, sizeof(path), "plugins/%s/%s.c", name, name);
     snprintf(
         text, sizeof(text),
-        "#include <muster.h>\n#include <stdlib.h>\n#include <unistd.h>\n"
+        "#include <muster.h>\n#include <fcntl.h>\n#include <stdlib.h>\n#include <unistd.h>\n"
         "__attribute__((constructor)) static void load(void) { %s }\n"
         "static int ok(const struct muster_host *h, struct muster_call *c, const struct muster_value *a)\n"
         "{ (void)a; h->reply_int(c, 1); return MUSTER_OK; }\n"
@@ -436,6 +436,35 @@ static void put_loader(const char *name, const char *constructor)
     snprintf(text, sizeof(text), "cc -shared -fPIC -Iapi %%s/plugins/%s/%s.c -o %%s/plugins/%s/%s.so", name, name, name,
              name);
     shell(text);
+}
+
+/* Whoever never comes back from its constructor, and says itself that it is ready, is not shut in for good: its word is
+ * not taken for it. */
+static void one_that_never_shuts_itself_in_is_ended(void **state)
+{
+    (void)state;
+    char text[700], lib[100], path[120];
+    snprintf(text, sizeof(text),
+             "char b[55] = {47, 0, 0, 0, 2, 0, 0, 0, '*', '1', 13, 10, '=', '3', '6', 13, 10, 'b', 'i', 'n', ':'};"
+             "b[53] = 13; b[54] = 10; int fd = open(\"%s/lib/hash\", O_RDONLY);"
+             "if (fd >= 0 && read(fd, b + 21, 32) == 32 && write(3, b, 55) > 0) for (;;) pause();",
+             world.dir);
+    put_loader("liar", text);
+    assert_int_equal(world_load(&world, NULL), 0);
+    const struct plugin *plugin = registry_plugin(world.registry, SLICE("liar"));
+    snprintf(lib, sizeof(lib), "%s/lib", world.dir);
+    snprintf(path, sizeof(path), "%s/hash", lib);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    assert_int_equal(fwrite(plugin->hash, 1, sizeof(plugin->hash), f), 32);
+    fclose(f);
+    const struct child_options options = {.plugin = plugin, .lib_dir = lib};
+    struct child *c = NULL;
+    const int rv = child_start(&options, &c, &world.err);
+    child_free(c);
+    assert_int_equal(rv, ERR_INTERNAL);
+    assert_string_equal(world.err.rule, "child.load");
+    assert_non_null(strstr(world.err.text, "has not shut itself in"));
 }
 
 /* The lane does not wait for it; whoever asks is told to come again, until it is there. */
@@ -501,25 +530,16 @@ static void a_process_ends_with_its_runtime(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WORLD(a_lua_plugin_works_as_if_it_were_here),
-        WORLD(it_may_be_called_back),
-        WORLD(a_script_is_stopped_without_the_process),
-        WORLD(a_crash_stays_there_and_is_noted),
-        WORLD(one_that_does_not_stop_is_killed),
-        WORLD(nonsense_on_the_line_ends_it),
-        WORLD(one_that_ends_while_idle_is_nobodys_crash),
-        WORLD(one_that_goes_on_after_its_result_is_killed),
-        WORLD(a_second_result_is_not_the_next_commands),
-        WORLD(a_reply_that_is_announced_too_long_is_not_waited_for),
-        WORLD(a_long_reply_leaves_nothing_behind),
-        WORLD(attacks_are_refused),
-        cmocka_unit_test(no_signal_leaves_the_box),
-        WORLD(the_c_interface_is_the_same),
-        WORLD(it_requires_a_kit_through_its_line),
-        WORLD(a_plugin_that_can_not_load_says_why),
-        WORLD(one_that_loads_slowly_holds_nobody_up),
-        WORLD(one_that_drips_while_it_loads_is_ended),
-        WORLD(changed_files_are_noticed),
+        WORLD(a_lua_plugin_works_as_if_it_were_here),     WORLD(it_may_be_called_back),
+        WORLD(a_script_is_stopped_without_the_process),   WORLD(a_crash_stays_there_and_is_noted),
+        WORLD(one_that_does_not_stop_is_killed),          WORLD(nonsense_on_the_line_ends_it),
+        WORLD(one_that_ends_while_idle_is_nobodys_crash), WORLD(one_that_goes_on_after_its_result_is_killed),
+        WORLD(a_second_result_is_not_the_next_commands),  WORLD(a_reply_that_is_announced_too_long_is_not_waited_for),
+        WORLD(a_long_reply_leaves_nothing_behind),        WORLD(attacks_are_refused),
+        cmocka_unit_test(no_signal_leaves_the_box),       WORLD(the_c_interface_is_the_same),
+        WORLD(it_requires_a_kit_through_its_line),        WORLD(a_plugin_that_can_not_load_says_why),
+        WORLD(one_that_never_shuts_itself_in_is_ended),   WORLD(one_that_loads_slowly_holds_nobody_up),
+        WORLD(one_that_drips_while_it_loads_is_ended),    WORLD(changed_files_are_noticed),
         WORLD(a_process_ends_with_its_runtime),
     };
     if (!getenv("MUSTER")) {
