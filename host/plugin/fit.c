@@ -45,7 +45,32 @@ static int refuse(const struct walk *w, const struct shape *shape, const char *w
                    shape->name ? " " : "the value ", wanted, type_name(node));
 }
 
+static int not_whole(const struct walk *w)
+{
+    return err_set(w->err, ERR_INTERNAL, "returns: not one whole value");
+}
+
+static int not_text(const struct walk *w)
+{
+    return err_set(w->err, ERR_INTERNAL, "returns: a text is not UTF-8, or has a NUL inside; bytes are a blob");
+}
+
 static int fits(struct walk *w, const struct shape *shape, int depth);
+
+/* Whatever is declared to be anything: only that its texts are texts. */
+static int any_fits(struct walk *w, int depth)
+{
+    struct node node;
+    if (depth > REPLY_DEPTH_MAX || reader_next(&w->reader, &node) != 1)
+        return not_whole(w);
+    if (node.type == NODE_TEXT && !utf8_valid(node.s))
+        return not_text(w);
+    const int64_t values = node.type == NODE_MAP ? 2 * node.count : node.type == NODE_ARRAY ? node.count : 0;
+    int rv = 0;
+    for (int64_t i = 0; i < values && rv == 0; i++)
+        rv = any_fits(w, depth + 1);
+    return rv;
+}
 
 static int map_fits(struct walk *w, const struct shape *shape, int64_t pairs, int depth)
 {
@@ -83,6 +108,8 @@ static int text_fits(const struct walk *w, const struct shape *shape, const stru
     int64_t days;
     if (node->type != NODE_TEXT)
         return refuse(w, shape, shape->type == SHAPE_JSON ? "a JSON text" : "a text", node);
+    if (!utf8_valid(node->s))
+        return not_text(w);
     if (shape->type == SHAPE_DATE && clock_parse_date(node->s, &days) != 0)
         return err_set(w->err, ERR_INTERNAL, "returns: %s%sshould be a day as YYYY-MM-DD",
                        shape->name ? shape->name : "", shape->name ? " " : "the value ");
@@ -115,13 +142,10 @@ static int scalar_fits(const struct walk *w, const struct shape *shape, const st
 static int fits(struct walk *w, const struct shape *shape, int depth)
 {
     struct node node;
-    struct reader before = w->reader;
+    if (shape->type == SHAPE_ANY)
+        return any_fits(w, depth);
     if (depth > REPLY_DEPTH_MAX || reader_next(&w->reader, &node) != 1)
-        return err_set(w->err, ERR_INTERNAL, "returns: not one whole value");
-    if (shape->type == SHAPE_ANY) {
-        w->reader = before;
-        return reader_skip(&w->reader) == 0 ? 0 : err_set(w->err, ERR_INTERNAL, "returns: not one whole value");
-    }
+        return not_whole(w);
     if (node.type == NODE_NULL)
         return 0;
     if (shape->type == SHAPE_MAP)
