@@ -7,10 +7,13 @@
 #include "wire/json.h"
 #include "wire/reader.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* Replies of C plugins are bytes by the time we see them, so they are held against the declared shape by reading them
- * again. Null may stand for anything. A map has every declared key, in any order, and no other. */
+ * again. Null may stand for anything. A map has every declared key once, in any order, and no other. */
+
+enum { FIELDS_MAX = 256 }; /* a declared map has fewer */
 
 struct walk {
     struct reader reader;
@@ -76,7 +79,8 @@ static int map_fits(struct walk *w, const struct shape *shape, int64_t pairs, in
 {
     struct node key;
     char keys[SHAPE_KEYS_BYTES];
-    int64_t known = 0;
+    uint64_t seen[FIELDS_MAX / 64] = {0};
+    assert(shape->count <= FIELDS_MAX);
     for (int64_t i = 0; i < pairs; i++) {
         const struct shape *field = NULL;
         if (reader_next(&w->reader, &key) != 1 || key.type != NODE_TEXT)
@@ -91,15 +95,18 @@ static int map_fits(struct walk *w, const struct shape *shape, int64_t pairs, in
             return err_set(w->err, ERR_INTERNAL, "returns: %.*s is not in the declared shape%s%s, which has %s",
                            (int)utf8_cut(key.s, 60), key.s.data, shape->name ? " of " : "",
                            shape->name ? shape->name : "", shape_keys(shape, keys, sizeof(keys)));
-        known++;
+        const size_t at = (size_t)(field - shape->items);
+        if (seen[at / 64] >> at % 64 & 1)
+            return err_set(w->err, ERR_INTERNAL, "returns: %s is there twice", field->name);
+        seen[at / 64] |= 1ULL << at % 64;
         int rv = fits(w, field, depth + 1);
         if (rv != 0)
             return rv;
     }
-    if (known != shape->count)
+    if (pairs != shape->count)
         return err_set(w->err, ERR_INTERNAL,
                        "returns: %s%shas %lld keys, and %d are declared; write null for a missing one",
-                       shape->name ? shape->name : "", shape->name ? " " : "the map ", (long long)known, shape->count);
+                       shape->name ? shape->name : "", shape->name ? " " : "the map ", (long long)pairs, shape->count);
     return 0;
 }
 

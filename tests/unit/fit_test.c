@@ -51,10 +51,26 @@ static void a_text_is_utf8_without_nul(void **state)
     check_all(rows, sizeof(rows) / sizeof(rows[0]));
 }
 
+/* As many keys as are declared is not enough: one may stand there for another. */
+static void a_map_has_each_key_once(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"{a:int, b:int}", SLICE("%2\r\n$1\r\nb\r\n:1\r\n$1\r\na\r\n:2\r\n"), NULL},
+        {"{a:int, b:int}", SLICE("%2\r\n$1\r\na\r\n:1\r\n$1\r\na\r\n:2\r\n"), "twice"},
+        {"{a:int, b:int}", SLICE("%1\r\n$1\r\na\r\n:1\r\n"), "keys"},
+        {"{a:int, b:int}", SLICE("%2\r\n$1\r\na\r\n:1\r\n$1\r\nc\r\n:2\r\n"), "declared shape"},
+        {"{a:int, b:{a:int, b:int}}",
+         SLICE("%2\r\n$1\r\na\r\n:1\r\n$1\r\nb\r\n%2\r\n$1\r\na\r\n:1\r\n$1\r\nb\r\n:2\r\n"), NULL},
+    };
+    check_all(rows, sizeof(rows) / sizeof(rows[0]));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_text_is_utf8_without_nul),
+        cmocka_unit_test(a_map_has_each_key_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
