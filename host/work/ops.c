@@ -2,6 +2,8 @@
 
 #include "access/unit.h"
 #include "base/log.h"
+#include "script/copy.h"
+#include "wire/json.h"
 
 #include <string.h>
 
@@ -52,6 +54,8 @@ static int emit(struct call *call, struct slice topic, struct slice json, struct
                         TOPIC_BYTES);
     if (json.len > EVENT_BYTES)
         return err_rule(err, ERR_TOOBIG, "call.event", NULL, "an event has at most %d bytes of JSON", EVENT_BYTES);
+    if (json_check(json, COPY_DEPTH_MAX, NULL) != 0)
+        return err_rule(err, ERR_ARG, "call.event", NULL, "the payload of an event is JSON");
     struct value args[] = {value_int(call->now_ms), value_cstr(call->plugin), value_text(topic), value_text(json)};
     return store_run(call->store, "INSERT INTO muster_event(at, plugin, topic, payload) VALUES(?, ?, ?, ?)", args, 4,
                      err);

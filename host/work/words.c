@@ -92,6 +92,7 @@ static const struct text words[] = {
     {"a series has a name of 1 to %d bytes without blanks", "序列名为 1 至 %d 字节，不含空白"},
     {"a topic has a name of 1 to %d bytes without blanks", "事件主题为 1 至 %d 字节，不含空白"},
     {"an event has at most %d bytes of JSON", "一个事件的 JSON 至多 %d 字节"},
+    {"the payload of an event is JSON", "事件的内容须为 JSON"},
     {"there is no command %s", "没有命令 %s"},
     {"there is no figure %s; figure.list shows them", "没有指标 %s；可用 figure.list 查看"},
     {"plugin %s did not ask for %s (asks.commands in its manifest), and no role of %s allows it here",
