@@ -16,7 +16,7 @@
 #include "wire/reader.h"
 #include "wire/reply.h"
 
-#define REMOTE_PARAMS_MAX 100
+#define REMOTE_PARAMS_MAX 1000
 #define REMOTE_MESSAGE_MAX (32 * 1024 * 1024)
 
 /* The way to whoever answers. */

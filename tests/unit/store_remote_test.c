@@ -252,6 +252,27 @@ static void a_statement_is_the_stores_to_refuse(void **state)
     buf_close(&sql);
 }
 
+/* As many as muster.h promises. */
+static void a_statement_has_a_thousand_parameters(void **state)
+{
+    struct pair *p = *state;
+    static struct value args[1000];
+    struct buf sql = {0};
+    struct value v;
+    struct cursor *c = NULL;
+    for (int i = 0; i < 1000; i++) {
+        args[i] = value_int(i);
+        buf_text(&sql, i == 0 ? "SELECT ?" : i % 100 == 0 ? ", ?" : " + ?");
+    }
+    if (store_query(p->s, "notes", buf_view(&sql), args, 1000, &c, &p->place.err) != 0)
+        fail_msg("%s", p->place.err.text);
+    assert_int_equal(cursor_step(c, &p->place.err), 1);
+    cursor_value(c, 9, &v);
+    assert_int_equal(v.i, 94950); /* 900 + … + 999 */
+    cursor_close(c);
+    buf_close(&sql);
+}
+
 /* Whatever the other side sends, it is refused as no message, or answered; and an open query needs a place. */
 static void strange_messages_are_refused(void **state)
 {
@@ -300,6 +321,7 @@ int main(void)
         PAIR(who_is_gone_is_an_error_and_nothing_more),
         PAIR(a_query_that_fails_late_is_over),
         PAIR(what_is_left_open_ends_with_its_command),
+        PAIR(a_statement_has_a_thousand_parameters),
         PAIR(a_statement_is_the_stores_to_refuse),
         PAIR(strange_messages_are_refused),
     };
