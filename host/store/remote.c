@@ -45,8 +45,6 @@ int remote_take_value(struct reader *r, struct value *out)
         return 0;
     case NODE_TEXT:
         *out = value_text(node.s);
-        if (!utf8_valid(node.s))
-            out->type = VALUE_BLOB;
         return 0;
     case NODE_BLOB:
         *out = (struct value){.type = VALUE_BLOB, .s = node.s};
@@ -79,7 +77,7 @@ int remote_take_cstr(struct reader *r, const char **out)
 {
     struct value v;
     *out = NULL;
-    if (remote_take_value(r, &v) != 0 || (v.type != VALUE_TEXT && v.type != VALUE_NULL))
+    if (remote_take_value(r, &v) != 0 || (v.type != VALUE_NULL && (v.type != VALUE_TEXT || !utf8_valid(v.s))))
         return ERR_PROTO;
     if (v.type == VALUE_TEXT) {
         /* The byte there is the '\r' of its end. */

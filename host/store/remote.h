@@ -27,7 +27,7 @@ struct remote_line {
     void *arg;
 };
 
-/* One value, as above. Texts point into what is read; a text that is not UTF-8 is taken as a blob. 0 or ERR_PROTO. */
+/* One value, as above. Texts point into what is read; whether one is UTF-8 is for its user to see. 0 or ERR_PROTO. */
 void remote_put_value(struct reply *r, const struct value *v);
 int remote_take_value(struct reader *r, struct value *out);
 /* A text of at most `max` bytes, UTF-8 without NUL. 0 or ERR_PROTO. */

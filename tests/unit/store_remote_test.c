@@ -125,6 +125,25 @@ static void values_cross_the_line_and_come_back(void **state)
     assert_int_equal(p->asked, 1);
 }
 
+/* A text stays a text, even one that is none: what the database calls it decides, on both sides. */
+static void a_text_that_is_not_utf8_is_a_text(void **state)
+{
+    struct pair *p = *state;
+    struct store *sides[] = {p->place.s, p->s};
+    for (int i = 0; i < 2; i++) {
+        struct cursor *c = NULL;
+        struct value v;
+        const struct value bytes = {.type = VALUE_BLOB, .s = SLICE("\xff\x41")};
+        if (store_query(sides[i], "notes", SLICE("SELECT CAST(? AS TEXT)"), &bytes, 1, &c, &p->place.err) != 0)
+            fail_msg("%s", p->place.err.text);
+        assert_int_equal(cursor_step(c, NULL), 1);
+        cursor_value(c, 0, &v);
+        assert_int_equal(v.type, VALUE_TEXT);
+        assert_true(slice_is(v.s, "\xff\x41"));
+        cursor_close(c);
+    }
+}
+
 /* A short result is one question; a long one a question for every 64 KiB, and none when it is closed early but one. */
 static void rows_come_in_chunks(void **state)
 {
@@ -233,18 +252,21 @@ static void a_statement_is_the_stores_to_refuse(void **state)
     struct cursor *c = NULL;
     while (sql.len <= 256 * 1024)
         buf_text(&sql, "SELECT 1 -- and much more of it ");
-    const struct slice texts[] = {SLICE("SELECT '\xff'"), buf_view(&sql)};
+    const struct value odd = {.type = VALUE_TEXT, .s = SLICE("\xff")};
+    const struct slice texts[] = {SLICE("SELECT '\xff'"), buf_view(&sql), SLICE("SELECT ?")};
     store_command_abort(p->place.s);
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+    for (int i = 0; i < 3; i++) {
+        const int nargs = i == 2; /* the last is fine but for what it is given */
         struct err here = {0}, there = {0};
         begin_command(&p->place);
-        assert_true(store_query(p->place.s, "notes", texts[i], NULL, 0, &c, &here) < 0);
+        bool refused = store_query(p->place.s, "notes", texts[i], &odd, nargs, &c, &here) < 0;
         store_command_abort(p->place.s);
         begin_command(&p->place);
         store_remote_enter(p->s);
-        assert_true(store_query(p->s, "notes", texts[i], NULL, 0, &c, &there) < 0);
+        refused = refused && store_query(p->s, "notes", texts[i], &odd, nargs, &c, &there) < 0;
         store_remote_leave(p->s);
         store_command_abort(p->place.s);
+        assert_true(refused);
         assert_int_equal(there.code, here.code);
         assert_string_equal(there.rule, here.rule);
         assert_string_equal(there.text, here.text);
@@ -315,6 +337,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         PAIR(values_cross_the_line_and_come_back),
+        PAIR(a_text_that_is_not_utf8_is_a_text),
         PAIR(rows_come_in_chunks),
         PAIR(an_error_is_the_real_ones_and_dooms_both_sides),
         PAIR(anothers_table_is_refused_by_the_real_guard),
