@@ -156,7 +156,9 @@ struct muster_host {
      * for RETURNING. READ commands may only read. MUSTER_OK or MUSTER_FAILED. */
     int (*run)(struct muster_call *call, const char *sql, const struct muster_value *args, int nargs, int64_t *changes);
     /* Begin to read a statement's rows. `*rows` is the host's, and NULL when it fails; at most 16 are read at a time.
-     * Nothing has run before the first step. MUSTER_OK or MUSTER_FAILED. */
+     * How much of it has run before the first step, and how far it is ahead of the last one, is the host's: an INSERT,
+     * UPDATE or DELETE with RETURNING may have run whole, a SELECT its first rows (in a process of its own, some KiB of
+     * them). So write nothing that a statement still being read would read. MUSTER_OK or MUSTER_FAILED. */
     int (*query)(struct muster_call *call, const char *sql, const struct muster_value *args, int nargs,
                  struct muster_rows **rows);
     /* The next row: 1 when there is one, 0 at the end, MUSTER_FAILED. */
@@ -164,7 +166,8 @@ struct muster_host {
     /* How many columns a row has; 0 when the rows are finished. */
     int (*columns)(struct muster_call *call, struct muster_rows *rows);
     /* A column of the row that step came to, counted from 0, into `out`: MUSTER_NULL, INT, DOUBLE, TEXT or BLOB. Its
-     * text is valid until the next step or finish. A column or row that is not there fails the call and gives
+     * text is valid until the next step or finish; it is UTF-8 if what was stored is (a CAST of bytes may not be). A
+     * column or row that is not there fails the call and gives
      * MUSTER_NULL. */
     void (*column)(struct muster_call *call, struct muster_rows *rows, int column, struct muster_value *out);
     /* End reading; `rows` is not valid any more. NULL is fine. What is not ended is ended with the command. */
