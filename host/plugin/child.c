@@ -439,13 +439,25 @@ static int conclude(struct child *c, const struct remote_task *task, struct slic
     return rv;
 }
 
+/* A pure command has nothing to ask: what the interface refuses inside, nobody refuses in the process but here. */
+static int refuse_all(const struct call *call, struct buf *reply)
+{
+    struct err err = {0};
+    err_set(&err, ERR_INTERNAL, "plugin %s, command %s: a pure command may not ask the host", call->plugin,
+            call->command);
+    reply_error(reply, &err);
+    return 0;
+}
+
 /* Answer one question. 0, or what is wrong. */
 static int answer(struct child *c, const struct remote_task *task, int depth, uint64_t deadline)
 {
     struct buf *message = &c->levels[depth].message, *reply = &c->levels[depth].answer;
     buf_clear(reply);
-    int rv = task->answer ? task->answer(task->answer_arg, buf_view(message), reply)
-                          : remote_serve(task->call, &c->levels[depth].cursors, buf_view(message), reply);
+    const bool pure = task->command && task->command->pure;
+    int rv = pure           ? refuse_all(task->call, reply)
+             : task->answer ? task->answer(task->answer_arg, buf_view(message), reply)
+                            : remote_serve(task->call, &c->levels[depth].cursors, buf_view(message), reply);
     if (rv == 0 && !c->process.pid)
         return ERR_IO; /* it was called back, and ended there */
     if (rv == 0 && task->heard)

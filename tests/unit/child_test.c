@@ -230,6 +230,16 @@ static void nonsense_on_the_line_ends_it(void **state)
     expect(ask_patiently("wreck.ok", NULL), "\"fine\"");
 }
 
+/* A pure command depends on its arguments only: in a process that does not keep to that, too. */
+static void a_pure_command_is_told_nothing(void **state)
+{
+    (void)state;
+    put_wreck();
+    world_start(&world, NULL);
+    expect(ask("wreck.pure", NULL), "\"refused: by the host\"");
+    expect(ask("wreck.ok", NULL), "\"fine\"");
+}
+
 /* The one crash that is noted. */
 static void expect_crash(const char *command, const char *how)
 {
@@ -530,16 +540,27 @@ static void a_process_ends_with_its_runtime(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WORLD(a_lua_plugin_works_as_if_it_were_here),     WORLD(it_may_be_called_back),
-        WORLD(a_script_is_stopped_without_the_process),   WORLD(a_crash_stays_there_and_is_noted),
-        WORLD(one_that_does_not_stop_is_killed),          WORLD(nonsense_on_the_line_ends_it),
-        WORLD(one_that_ends_while_idle_is_nobodys_crash), WORLD(one_that_goes_on_after_its_result_is_killed),
-        WORLD(a_second_result_is_not_the_next_commands),  WORLD(a_reply_that_is_announced_too_long_is_not_waited_for),
-        WORLD(a_long_reply_leaves_nothing_behind),        WORLD(attacks_are_refused),
-        cmocka_unit_test(no_signal_leaves_the_box),       WORLD(the_c_interface_is_the_same),
-        WORLD(it_requires_a_kit_through_its_line),        WORLD(a_plugin_that_can_not_load_says_why),
-        WORLD(one_that_never_shuts_itself_in_is_ended),   WORLD(one_that_loads_slowly_holds_nobody_up),
-        WORLD(one_that_drips_while_it_loads_is_ended),    WORLD(changed_files_are_noticed),
+        WORLD(a_lua_plugin_works_as_if_it_were_here),
+        WORLD(it_may_be_called_back),
+        WORLD(a_script_is_stopped_without_the_process),
+        WORLD(a_crash_stays_there_and_is_noted),
+        WORLD(one_that_does_not_stop_is_killed),
+        WORLD(nonsense_on_the_line_ends_it),
+        WORLD(a_pure_command_is_told_nothing),
+        WORLD(one_that_ends_while_idle_is_nobodys_crash),
+        WORLD(one_that_goes_on_after_its_result_is_killed),
+        WORLD(a_second_result_is_not_the_next_commands),
+        WORLD(a_reply_that_is_announced_too_long_is_not_waited_for),
+        WORLD(a_long_reply_leaves_nothing_behind),
+        WORLD(attacks_are_refused),
+        cmocka_unit_test(no_signal_leaves_the_box),
+        WORLD(the_c_interface_is_the_same),
+        WORLD(it_requires_a_kit_through_its_line),
+        WORLD(a_plugin_that_can_not_load_says_why),
+        WORLD(one_that_never_shuts_itself_in_is_ended),
+        WORLD(one_that_loads_slowly_holds_nobody_up),
+        WORLD(one_that_drips_while_it_loads_is_ended),
+        WORLD(changed_files_are_noticed),
         WORLD(a_process_ends_with_its_runtime),
     };
     if (!getenv("MUSTER")) {
