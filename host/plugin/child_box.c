@@ -251,6 +251,8 @@ static int begin_filter(scmp_filter_ctx *out, bool code, uintptr_t from)
     if (rv == 0)
         rv = seccomp_attr_set(f, SCMP_FLTATR_CTL_TSYNC, 1); /* the watchdog's thread, too */
     if (rv == 0)
+        rv = seccomp_attr_set(f, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS); /* not that thread alone */
+    if (rv == 0)
         rv = allow_all(f, plain, sizeof(plain) / sizeof(plain[0]));
     if (rv == 0)
         rv = allow_all(f, beginning, sizeof(beginning) / sizeof(beginning[0]));

@@ -206,6 +206,18 @@ static void a_crash_stays_there_and_is_noted(void **state)
     free(list);
 }
 
+/* It ends the process, not a thread of it for whose end everybody waits. */
+static void a_foreign_system_call_is_a_crash(void **state)
+{
+    (void)state;
+    put_wreck();
+    world_start(&world, NULL);
+    begins(ask("wreck.foreign", NULL),
+           "INTERNAL plugin.crashed: plugin wreck, command wreck.foreign: its process ended: "
+           "signal "); /* which one, the kernel's build decides */
+    expect(ask_patiently("wreck.ok", NULL), "\"fine\"");
+}
+
 /* C code can't be stopped from inside: the process is killed, and the server is not taken for stuck. */
 static void one_that_does_not_stop_is_killed(void **state)
 {
@@ -544,6 +556,7 @@ int main(void)
         WORLD(it_may_be_called_back),
         WORLD(a_script_is_stopped_without_the_process),
         WORLD(a_crash_stays_there_and_is_noted),
+        WORLD(a_foreign_system_call_is_a_crash),
         WORLD(one_that_does_not_stop_is_killed),
         WORLD(nonsense_on_the_line_ends_it),
         WORLD(a_pure_command_is_told_nothing),
