@@ -231,10 +231,10 @@ static int allow_memory(scmp_filter_ctx f, bool code, uintptr_t from)
     return rv;
 }
 
-/* Opening, but only to read. */
+/* Opening, but only to read: not as a mere place either (O_PATH), for which Landlock does not ask. */
 static int allow_opening(scmp_filter_ctx f)
 {
-    const scmp_datum_t writing = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC;
+    const scmp_datum_t writing = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC | O_PATH;
     int rv = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, writing, 0));
     return rv || SCMP_SYS(open) < 0
                ? rv

@@ -86,7 +86,7 @@ done
 [ "$(again wreck.count)" = 1 ] || fail "what it wrote before it crashed was kept"
 grep -lqx 'command=wreck.null' "$data"/crashes/* || fail "no record"
 grep -qx 'how=signal 11.*' "$data"/crashes/* || fail "the record does not say how"
-for what in load filter low signal fork exec thread open create unlink connect code kill environment; do
+for what in load path filter low signal fork exec thread open create unlink connect code kill environment; do
   again wreck.try "what=$what" | grep -q '^refused' || fail "$what: $(cat "$dir/out")"
 done
 case $(call wreck.event) in refused*) ;; *) fail "an event that is no JSON was taken" ;; esac

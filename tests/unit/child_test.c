@@ -339,8 +339,9 @@ static void a_long_reply_leaves_nothing_behind(void **state)
 static void attacks_are_refused(void **state)
 {
     (void)state;
-    static const char *const attempts[] = {"load", "filter", "low",    "signal",  "fork", "exec", "thread",
-                                           "open", "create", "unlink", "connect", "code", "kill", "environment"};
+    static const char *const attempts[] = {"load",   "path",    "filter", "low",  "signal",
+                                           "fork",   "exec",    "thread", "open", "create",
+                                           "unlink", "connect", "code",   "kill", "environment"};
     put_wreck();
     world_start(&world, NULL);
     for (size_t i = 0; i < sizeof(attempts) / sizeof(attempts[0]); i++) {
