@@ -1,27 +1,35 @@
 #include "cli/tool.h"
 #include "cli/tool_plugins.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "plugin/package.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <lauxlib.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 /* A plugin's code is run in a process of its own, so that whatever it does, its author is told what was asked of it
- * last: that stands in memory which both processes see. The parent has no threads. */
+ * last: that stands in memory which both processes see. The parent has no threads.
+ *
+ * The code may leave processes behind that hold on to whatever it had open, and it may take its own alarm away. So the
+ * parent listens until the process has ended or its time is over, not until nobody is at the other end, and ends the
+ * whole group of processes. That group is not the terminal's, so an interrupt is passed on to it. */
 
-enum { NOTE_BYTES = 4096, RESULT_BYTES = 4 * 1024 * 1024 };
+enum { NOTE_BYTES = 4096, RESULT_BYTES = 4 * 1024 * 1024, LATE_MS = 1000 };
 
 static char *noted; /* NOTE_BYTES, shared */
+static volatile pid_t running;
 
 /* note(text): what is done now. [-0, +0, v] */
 static int note(lua_State *L)
@@ -55,6 +63,7 @@ static void show_log(enum log_level level, const char *module, const char *text)
 static void be_child(lua_State *L, const char *folder, int seconds, int fd)
 {
     size_t len = 0;
+    setpgid(0, 0);
     signal(SIGINT, SIG_DFL);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     alarm((unsigned)seconds);
@@ -72,10 +81,16 @@ static void be_child(lua_State *L, const char *folder, int seconds, int fd)
     _exit(failed ? 1 : 0);
 }
 
-/* Why the child ended before its time, pushed. [-0, +1, m] */
-static void push_reason(lua_State *L, int status, int seconds)
+static void pass_on(int number)
 {
-    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
+    if (running > 0)
+        kill(-running, number);
+}
+
+/* Why the child ended before its time, pushed. [-0, +1, m] */
+static void push_reason(lua_State *L, int status, bool late, int seconds)
+{
+    if (late || (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM))
         lua_pushfstring(L, "it was not done within %d s", seconds);
     else if (WIFSIGNALED(status))
         lua_pushfstring(L, "it ended by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
@@ -83,18 +98,39 @@ static void push_reason(lua_State *L, int status, int seconds)
         lua_pushfstring(L, "its process ended by itself, with exit status %d,", WEXITSTATUS(status));
 }
 
+/* What comes from `fd` until the process behind `pidfd` has ended and nothing is left. False: it is late. */
+static bool collect(int fd, int pidfd, uint64_t deadline_ns, struct buf *result)
+{
+    struct pollfd ends[] = {{.fd = fd, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
+    char bytes[4096];
+    for (;;) {
+        const uint64_t now = clock_mono_ns();
+        if (now >= deadline_ns)
+            return false;
+        if (poll(ends, 2, (int)((deadline_ns - now) / 1000000) + 1) <= 0)
+            continue; /* too late, or interrupted */
+        ssize_t n = ends[0].revents ? read(fd, bytes, sizeof bytes) : 0;
+        if (n > 0)
+            buf_append(result, bytes, (size_t)n);
+        else if (ends[0].revents && (n == 0 || errno != EINTR))
+            ends[0].fd = -1; /* nobody writes any more */
+        else if (ends[1].revents)
+            return true;
+    }
+}
+
 /* `status` becomes how the child ended. [-0, +3, m] */
 static int listen_to(lua_State *L, pid_t pid, int fd, int seconds, int *status_out)
 {
     struct buf result = {.max = RESULT_BYTES};
-    char bytes[4096];
-    int status = 0;
-    for (ssize_t n; (n = read(fd, bytes, sizeof bytes)) > 0 || (n < 0 && errno == EINTR);) {
-        if (n > 0)
-            buf_append(&result, bytes, (size_t)n);
-    }
+    int status = 0, pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    const uint64_t deadline = clock_mono_ns() + ((uint64_t)seconds * 1000 + LATE_MS) * 1000000;
+    const bool late = !collect(fd, pidfd, deadline, &result);
+    kill(-pid, SIGKILL);
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
+    if (pidfd >= 0)
+        close(pidfd);
     *status_out = status;
     /* Without a result the function has not returned: something that it called has ended the process. */
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && result.len > 0) {
@@ -104,7 +140,7 @@ static int listen_to(lua_State *L, pid_t pid, int fd, int seconds, int *status_o
     }
     buf_close(&result);
     lua_pushnil(L);
-    push_reason(L, status, seconds);
+    push_reason(L, status, late, seconds);
     lua_pushstring(L, noted);
     return 3;
 }
@@ -127,14 +163,19 @@ static int apart(lua_State *L)
         return luaL_error(L, "pipe: %s", strerror(errno));
     noted[0] = '\0';
     fflush(NULL);
-    void (*interrupted)(int) = signal(SIGINT, SIG_IGN); /* the folder shall not stay behind */
+    running = 0;
+    void (*interrupted)(int) = signal(SIGINT, pass_on); /* the folder shall not stay behind */
     pid_t pid = fork();
     if (pid == 0) {
         close(ends[0]);
         be_child(L, folder, seconds, ends[1]);
     }
+    if (pid > 0)
+        setpgid(pid, pid); /* whoever of both comes first */
+    running = pid;
     close(ends[1]);
     int results = pid > 0 ? listen_to(L, pid, ends[0], seconds, &status) : 0;
+    running = 0;
     close(ends[0]);
     folder_remove(folder, NULL);
     signal(SIGINT, interrupted);

@@ -168,6 +168,26 @@ says "greeter cannot be loaded"
 ends 0 "$MUSTER" plugin test greeter --with elsewhere/other
 ends 0 "$MUSTER" plugin check greeter --with elsewhere/other
 
+# A process that the plugin leaves behind is not waited for, and ended.
+cp native/native.c "$dir/native.c"
+cat >>native/native.c <<'C'
+#include <sys/prctl.h>
+#include <unistd.h>
+__attribute__((constructor)) static void leave_behind(void)
+{
+    if (fork() == 0 && prctl(PR_SET_NAME, "left-behind") == 0)
+        sleep(1000);
+}
+C
+ends 0 timeout 60 "$MUSTER" plugin test native
+tries=0
+while pgrep -r R,S,D -x left-behind >/dev/null; do # a dead one may wait for whoever collects the dead
+  tries=$((tries + 1))
+  [ $tries -lt 100 ] || fail "what it left behind is still there"
+  sleep 0.05
+done
+mv "$dir/native.c" native/native.c
+
 # A command that brings the process down, or does not end, is named; so is a file that does not compile.
 sed -i 's/    struct muster_rows \*rows;/    *(volatile int *)(intptr_t)8 = 1;\n&/' native/native.c
 if [ -z "${MUSTER_SANITIZE:-}" ]; then
