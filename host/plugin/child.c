@@ -95,15 +95,36 @@ static void bury(struct child *c, char *how, size_t size)
     c->loading = false;
 }
 
-/* One line of its log, as it is sent: level, module, NUL, text. */
+/* Does a line say itself whose it is, as the lines of plugins inside do: "NAME, " or "NAME: "? */
+static bool names_itself(const struct child *c, const char *text, size_t len)
+{
+    const size_t n = strlen(c->plugin->name);
+    return len > n && memcmp(text, c->plugin->name, n) == 0 && (text[n] == ',' || text[n] == ':');
+}
+
+/* One line of its log, as it is sent: level, module, NUL, text. Nobody else's name can stand in front of it. */
 static void put_log(const struct child *c, const struct buf *message)
 {
     const char *end = message->len > 2 ? memchr(message->data + 1, '\0', message->len - 1) : NULL;
-    if (!end)
+    if (!end++)
         return;
-    unsigned char level = (unsigned char)message->data[0];
-    log_write(level > LOG_ERROR ? LOG_INFO : (enum log_level)level, "child", "%s: %.*s",
-              c->plugin ? c->plugin->name : "", (int)(message->len - (size_t)(end + 1 - message->data)), end + 1);
+    const unsigned char sent = (unsigned char)message->data[0];
+    const enum log_level level = sent > LOG_ERROR ? LOG_INFO : (enum log_level)sent;
+    const int len = (int)(message->data + message->len - end);
+    if (c->plugin && strcmp(message->data + 1, "plugin") == 0 && names_itself(c, end, (size_t)len))
+        log_write(level, "plugin", "%.*s", len, end);
+    else
+        log_write(level, "child", "%s: %.*s", c->plugin ? c->plugin->name : "", len, end);
+}
+
+/* As put_log, for the `n`th line of something: of many only the first. */
+static void put_some_log(const struct child *c, const struct buf *message, int n)
+{
+    if (n < LOG_LINES)
+        put_log(c, message);
+    else if (n == LOG_LINES)
+        log_warn("child", "plugin %s: more than %d lines at once; those that follow are left out",
+                 c->plugin ? c->plugin->name : "", LOG_LINES);
 }
 
 /* The same, kept: as far as there is room for it. */
@@ -166,8 +187,8 @@ static int await_ready(struct child *c, uint64_t until_ns, struct buf *said, str
             return 1;
         if (rv == 0)
             rv = line_receive(&c->line, &kind, said, clock_mono_ns() + (uint64_t)MESSAGE_MS * 1000000);
-        if (rv == 0 && kind == LINE_LOG && c->lines++ < LOG_LINES)
-            put_log(c, said);
+        if (rv == 0 && kind == LINE_LOG)
+            put_some_log(c, said, c->lines++);
         else if (rv == 0 && kind != LINE_READY)
             rv = ERR_PROTO;
     }
@@ -484,10 +505,10 @@ static int converse(struct child *c, const struct remote_task *task, int depth, 
             rv = answer(c, task, depth, deadline);
         else if (kind == LINE_LOG && task->trace)
             take_trace(message, task->trace);
-        else if (kind == LINE_LOG && lines++ < LOG_LINES)
-            put_log(c, message);
+        else if (kind == LINE_LOG)
+            put_some_log(c, message, lines++);
         else
-            rv = kind == LINE_LOG ? 0 : ERR_PROTO;
+            rv = ERR_PROTO;
         if (rv == 0 && clock_mono_ns() >= deadline)
             rv = ERR_TIMEOUT;
     }

@@ -1,5 +1,6 @@
 #include "plugin_fixture.h"
 
+#include "base/log.h"
 #include "plugin/child.h"
 #include "plugin/child_box.h"
 #include "plugin/child_crash.h"
@@ -309,6 +310,40 @@ static void a_second_result_is_not_the_next_commands(void **state)
     expect_crash("-", "while idle: it spoke without being asked, and was killed");
 }
 
+static struct {
+    int own, dropped, forged;
+    char last[300];
+} heard;
+
+static void hear(enum log_level level, const char *module, const char *text)
+{
+    (void)level;
+    heard.own += strcmp(module, "plugin") == 0 && strcmp(text, "wreck, wreck.chatter: a line") == 0;
+    heard.forged += strcmp(module, "plugin") == 0 && strncmp(text, "other", 5) == 0;
+    heard.dropped += strcmp(module, "child") == 0 && strstr(text, "are left out") != NULL;
+    snprintf(heard.last, sizeof(heard.last), "%s: %s", module, text);
+}
+
+/* Its lines are those of a plugin inside; it can't write another's, and whoever reads them knows when some are missing.
+ */
+static void its_lines_are_its_own(void **state)
+{
+    (void)state;
+    put_wreck();
+    world_start(&world, NULL);
+    log_set_sink(hear);
+    heard.own = heard.dropped = heard.forged = 0;
+    expect(ask("wreck.chatter", "3"), "\"said\"");
+    assert_int_equal(heard.own, 3);
+    assert_int_equal(heard.dropped, 0);
+    assert_string_equal(heard.last, "child: wreck: other, other.twice: stolen");
+    expect(ask("wreck.chatter", "500"), "\"said\"");
+    log_set_sink(NULL);
+    assert_in_range(heard.own, 3 + 1, 3 + 499);
+    assert_int_equal(heard.dropped, 1);
+    assert_int_equal(heard.forged, 0);
+}
+
 /* It would be memory of the server, and the time until it comes. */
 static void a_reply_that_is_announced_too_long_is_not_waited_for(void **state)
 {
@@ -564,6 +599,7 @@ int main(void)
         WORLD(one_that_ends_while_idle_is_nobodys_crash),
         WORLD(one_that_goes_on_after_its_result_is_killed),
         WORLD(a_second_result_is_not_the_next_commands),
+        WORLD(its_lines_are_its_own),
         WORLD(a_reply_that_is_announced_too_long_is_not_waited_for),
         WORLD(a_long_reply_leaves_nothing_behind),
         WORLD(attacks_are_refused),
