@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/utf8.h"
+#include "store/sqlite_memory.h"
 
 /* The writer's connection works in WAL mode with synchronous=FULL: COMMIT returns when the log is on the disk. The
  * log file is kept at its size (overwriting costs a third less than growing), so it is never truncated, not even on
@@ -52,9 +53,21 @@ enum { IDLE, RUNNING, INTERRUPTING };
 
 /* sqlite3_interrupt stops whatever runs when it arrives, be it another command's statement or a COMMIT. So it is
  * called only while the gate says RUNNING, and the owner waits at the gate for a call that has begun. SQLite itself
- * forgets an interrupt when the next statement starts with no other active. */
+ * forgets an interrupt when the next statement starts with no other active.
+ *
+ * The same gate is where the bounds of a plugin's commands hold, and those of the host begin again. A migration has
+ * none: an index is sorted in memory however large its table is. */
+static bool bounded(const struct sqlite *q)
+{
+    return q->guard.plugin && q->guard.use == GUARD_COMMAND;
+}
+
 void sqlite_enter(struct sqlite *q)
 {
+    atomic_store_explicit(&q->interrupts, 0, memory_order_relaxed);
+    if (bounded(q)) {
+        sqlite_memory_bound(&q->interrupts);
+    }
     atomic_store_explicit(&q->running, RUNNING, memory_order_release);
 }
 
@@ -65,6 +78,9 @@ void sqlite_leave(struct sqlite *q)
         expected = RUNNING;
         thrd_yield();
     }
+    if (bounded(q)) {
+        sqlite_memory_unbound();
+    }
 }
 
 void sqlite_interrupt(struct store *s)
@@ -73,6 +89,7 @@ void sqlite_interrupt(struct store *s)
     int expected = RUNNING;
     if (atomic_compare_exchange_strong(&q->running, &expected, INTERRUPTING)) {
         sqlite3_interrupt(q->db);
+        atomic_fetch_add_explicit(&q->interrupts, 1, memory_order_relaxed);
         atomic_store(&q->running, RUNNING);
     }
 }
@@ -142,6 +159,9 @@ int sqlite_error(struct sqlite *q, int rc, struct slice sql, struct err *err)
 {
     const char *said = sqlite3_errmsg(q->db);
     int extended = sqlite3_extended_errcode(q->db);
+    if ((rc & 0xff) == SQLITE_NOMEM && bounded(q) && sqlite_memory_refused() == REFUSED_LATE) {
+        rc = extended = SQLITE_INTERRUPT;
+    }
     const struct meaning *m = meaning_of((extended & 0xff) == (rc & 0xff) ? extended : rc);
     if ((rc & 0xff) == SQLITE_AUTH || (q->guard.plugin && q->guard.denied[0])) {
         return err_rule(err, ERR_POLICY, q->guard.rule ? q->guard.rule : "sql.guard", NULL, "%s",
@@ -152,6 +172,11 @@ int sqlite_error(struct sqlite *q, int rc, struct slice sql, struct err *err)
     }
     if (m->code == ERR_IO) {
         return err_set(err, ERR_IO, "database %s: %s", q->path, m->text);
+    }
+    if ((rc & 0xff) == SQLITE_NOMEM && bounded(q) && sqlite_memory_refused() == REFUSED_SIZE) {
+        return err_rule(err, ERR_LIMIT, "limit.memory", NULL,
+                        "the statement needs more than %d MiB of memory: ask for fewer rows or shorter texts at once",
+                        SQLITE_MEMORY_MIB);
     }
     if (strcmp(said, "integer overflow") == 0) {
         return err_rule(err, ERR_ARG, "sql.overflow", NULL, "integer overflow: the result does not fit 64 bits");
@@ -190,6 +215,7 @@ static int begin(struct store *s, bool write, struct err *err)
         return STORE_FENCED;
     }
     q->made = 0;
+    sqlite_memory_begin();
     int rc = run_fixed(q, write ? FIXED_BEGIN_WRITE : FIXED_BEGIN);
     return rc == SQLITE_OK ? STORE_OK : sqlite_error(q, rc, SLICE(""), err);
 }
@@ -270,7 +296,7 @@ int sqlite_mark(struct sqlite *q, struct err *err)
     return 0;
 }
 
-static int unmark(struct store *s, int level, bool keep, struct err *err)
+static int end_savepoint(struct store *s, int level, bool keep, struct err *err)
 {
     struct sqlite *q = own(s);
     if (q->changes) {
@@ -288,12 +314,22 @@ static int unmark(struct store *s, int level, bool keep, struct err *err)
     return rc == SQLITE_OK ? 0 : sqlite_error(q, rc, SLICE(""), err);
 }
 
+static int unmark(struct store *s, int level, bool keep, struct err *err)
+{
+    int rv = end_savepoint(s, level, keep, err);
+    if (level == 1) {
+        sqlite_memory_begin(); /* of the next command of the batch */
+    }
+    return rv;
+}
+
 /* -- opening and closing -- */
 
 static void configure_once(void)
 {
     /* Nothing here asks for memory statistics, and they cost a lock at every allocation. */
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    sqlite_memory_install();
     sqlite3_initialize();
 }
 

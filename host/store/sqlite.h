@@ -57,7 +57,8 @@ struct sqlite {
     int lock_fd;
     int made; /* savepoints that stand in the database; at most base.level */
     int wal_pages, checkpoint_pages;
-    _Atomic int running; /* see sqlite_enter */
+    _Atomic int running;    /* see sqlite_enter */
+    _Atomic int interrupts; /* that came since sqlite_enter */
     struct sqlite_guard guard;
     sqlite3_stmt *fixed[FIXED_COUNT];
     struct prepared *buckets[SQLITE_BUCKETS];
@@ -67,7 +68,8 @@ struct sqlite {
     struct changes *changes; /* being recorded, see store/changes.h; or NULL */
 };
 
-/* An interrupt may arrive only between these two: a late one must not hit the next command, nor a COMMIT. */
+/* Around what runs a statement. An interrupt may arrive only between these two: a late one must not hit the next
+ * command, nor a COMMIT. So do the bounds on what a plugin's statement may use. */
 void sqlite_enter(struct sqlite *q);
 void sqlite_leave(struct sqlite *q);
 void sqlite_interrupt(struct store *s);

@@ -11,7 +11,8 @@
  * stepping through it) is never shared: the same text asked for meanwhile is compiled once more and thrown away
  * after use. */
 
-#define MAX_CACHED_BYTES (16 * 1024)
+/* Of one, as compiled. A long text is a large statement, and a short one may be, too. */
+#define MAX_CACHED_BYTES (128 * 1024)
 
 /* -- the cache -- */
 
@@ -92,6 +93,7 @@ static void keep(struct sqlite *q, struct prepared *p)
 void sqlite_done(struct sqlite *q, struct prepared *p)
 {
     sqlite3_reset(p->stmt);
+    sqlite3_clear_bindings(p->stmt); /* a kept statement does not keep its arguments */
     p->busy = false;
     if (!p->cached) {
         forget(q, p);
@@ -132,7 +134,9 @@ static int compile(struct sqlite *q, const struct statement *st, struct prepared
     unsigned flags = SQLITE_PREPARE_PERSISTENT | (p->plugin && !p->ddl ? SQLITE_PREPARE_NO_VTAB : 0);
     const char *text = p->key + (p->key_len - st->sql.len);
     const char *tail = NULL;
+    sqlite_enter(q);
     int rc = sqlite3_prepare_v3(q->db, text, (int)st->sql.len + 1, flags, &p->stmt, &tail);
+    sqlite_leave(q);
     if (rc != SQLITE_OK) {
         return sqlite_error(q, rc, st->sql, err);
     }
@@ -196,7 +200,8 @@ int sqlite_prepare(struct sqlite *q, const struct statement *st, struct prepared
         return 0;
     }
     int rv = make(q, st, plugin_len, out, err);
-    if (rv == 0 && !p && st->use == GUARD_COMMAND && st->sql.len <= MAX_CACHED_BYTES) {
+    if (rv == 0 && !p && st->use == GUARD_COMMAND &&
+        sqlite3_stmt_status((*out)->stmt, SQLITE_STMTSTATUS_MEMUSED, 0) <= MAX_CACHED_BYTES) {
         (*out)->hash = hash;
         keep(q, *out);
     }
@@ -245,7 +250,7 @@ static int bind_one(sqlite3_stmt *stmt, int i, const struct value *v, void (*lif
     }
 }
 
-int sqlite_bind(struct sqlite *q, struct prepared *p, const struct statement *st, bool copy, struct err *err)
+static int check_arguments(const struct prepared *p, const struct statement *st, struct err *err)
 {
     if (p->params != st->nargs) {
         return err_rule(err, ERR_ARG, "sql.args", NULL,
@@ -261,10 +266,21 @@ int sqlite_bind(struct sqlite *q, struct prepared *p, const struct statement *st
         if (v->type == VALUE_DOUBLE && isnan(v->d)) {
             return err_rule(err, ERR_ARG, "sql.nan", NULL, "argument %d is not a number (NaN)", i + 1);
         }
-        int rc = bind_one(p->stmt, i + 1, v, copy ? SQLITE_TRANSIENT : SQLITE_STATIC);
-        if (rc != SQLITE_OK) {
-            return sqlite_error(q, rc, st->sql, err);
-        }
     }
     return 0;
+}
+
+int sqlite_bind(struct sqlite *q, struct prepared *p, const struct statement *st, bool copy, struct err *err)
+{
+    int rc = SQLITE_OK;
+    int rv = check_arguments(p, st, err);
+    if (rv < 0) {
+        return rv;
+    }
+    sqlite_enter(q);
+    for (int i = 0; i < st->nargs && rc == SQLITE_OK; i++) {
+        rc = bind_one(p->stmt, i + 1, &st->args[i], copy ? SQLITE_TRANSIENT : SQLITE_STATIC);
+    }
+    sqlite_leave(q);
+    return rc == SQLITE_OK ? 0 : sqlite_error(q, rc, st->sql, err);
 }

@@ -264,6 +264,11 @@ int store_read_begin(struct store *s, struct err *err)
     return rv;
 }
 
+bool store_read_alive(const struct store *s)
+{
+    return s->reading && s->driver->alive(s);
+}
+
 void store_read_end(struct store *s)
 {
     if (s->reading) {

@@ -93,6 +93,8 @@ int store_done_expire(struct store *s, int64_t before_ms, int limit, struct err 
 
 /* -- the readers' snapshot -- */
 int store_read_begin(struct store *s, struct err *err);
+/* Does the snapshot stand? False after a statement that ended it: what follows is refused until the next read. */
+bool store_read_alive(const struct store *s);
 void store_read_end(struct store *s);
 
 /* -- statements; a plugin's only inside a batch's command or a read -- */

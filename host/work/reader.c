@@ -7,8 +7,9 @@
 #include <string.h>
 
 /* A reader lane. The requests of one run share a snapshot of the database; after a while it is let go, so that it cannot
- * hold the log back from being moved into the file, and the run with it, so that others get their turn. Signing in
- * happens here too: slow by design, and never on the loop's thread. */
+ * hold the log back from being moved into the file, and the run with it, so that others get their turn. A query that
+ * ends the snapshot ends the share as well: what stands behind it reads in the next. Signing in happens here too: slow
+ * by design, and never on the loop's thread. */
 
 enum { SHARE_MS = 50, LOOK_MS = 1000 };
 
@@ -43,7 +44,8 @@ static bool read_share(struct lane *lane, struct run *run, bool sure)
     int opened = lane_read_begin(lane, sure, &epoch, &err);
     do
         read_command(lane, run, run->done++, opened, &err);
-    while (run->done < run->nrequests && run->out.len <= RUN_OUT_BYTES && clock_mono_ns() < until);
+    while (run->done < run->nrequests && run->out.len <= RUN_OUT_BYTES && clock_mono_ns() < until &&
+           store_read_alive(lane->calls.store));
     store_read_end(lane->calls.store);
     return opened != 0 || sure || !lane_overtaken(lane, epoch);
 }

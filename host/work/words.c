@@ -125,6 +125,8 @@ static const struct text words[] = {
     {"a read command cannot write: declare mode = \"write\"", "读命令不能写入：请声明 mode = \"write\""},
     {"an idempotency key has at most %d bytes", "幂等键至多 %d 字节"},
     {"the deadline passed during a database statement", "执行数据库语句时超过时限"},
+    {"the statement needs more than %d MiB of memory: ask for fewer rows or shorter texts at once",
+     "该语句需要超过 %d MiB 内存：请一次少查一些行，或使用较短的文本"},
     {"the query gives more than %d rows: narrow it or add LIMIT", "查询结果超过 %d 行：请缩小范围或加 LIMIT"},
     {"the query gives more than %d bytes: narrow it or add LIMIT", "查询结果超过 %d 字节：请缩小范围或加 LIMIT"},
     {"integer overflow: the result does not fit 64 bits", "整数溢出：结果超出 64 位"},

@@ -17,6 +17,9 @@ static struct world world;
 #define LOOP "while true do end"
 #define LOOPS "function() while true do end end"
 #define CLOSING "local x <close> = setmetatable({}, { __close = " LOOPS " }) "
+#define DOUBLING                                                                                                       \
+    "local sql = 'WITH a0 AS (SELECT 1 AS x)' for i = 1, 20 do local l = 'a' .. i - 1"                                 \
+    " sql = sql .. ', a' .. i .. ' AS (SELECT p.x + q.x AS x FROM ' .. l .. ' AS p, ' .. l .. ' AS q)' end "
 #define SURVIVED " return 'survived'"
 
 /* `expect`: STOPPED is a stop by a limit, REFUSED any error or stop, else a text within the answer or the error. */
@@ -185,6 +188,29 @@ static const struct attack {
      "local ok, e = pcall(call.invoke, call, 'other.grow') assert(not ok) return e.code"},
     {"sql_for_ever", STOPPED,
      "pcall(call.db.value, call.db, 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n')" SURVIVED},
+    {"sql_queue_of_texts", STOPPED,
+     "return call.db:value('WITH RECURSIVE n(i, t) AS (SELECT 1, ? UNION ALL SELECT i + 1, t FROM n UNION ALL SELECT i + 1, t FROM n)"
+     " SELECT count(*) FROM n', ('a'):rep(1 << 20))"},
+    {"sql_queue_of_numbers", STOPPED,
+     "return call.db:value('WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n')"},
+    {"sql_sorts_for_ever", STOPPED,
+     "return call.db:value('WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000000) SELECT i FROM n ORDER BY i % 1000, i')"},
+    {"sql_doubling_names", STOPPED, DOUBLING "return call.db:value(sql .. ' SELECT count(*) FROM a20')"},
+    {"sql_doubling_joins", STOPPED,
+     DOUBLING "return call.db:value(sql .. ' SELECT count(*) FROM a15 AS p, a16 AS q, a17 AS r, a18 AS s')"},
+    {"sql_doubling_in_a_loop", STOPPED,
+     DOUBLING "for i = 1, 1000 do call.db:value(sql .. ' SELECT ' .. i .. ' FROM a9') end " LOOP},
+    {"sql_arms", REFUSED, "return call.db:value('SELECT 1' .. (' UNION ALL SELECT 1'):rep(4000))"},
+    {"sql_nested", REFUSED,
+     "return call.db:value(('SELECT * FROM ('):rep(2000) .. 'SELECT 1 AS x' .. (') AS q'):rep(2000))"},
+    {"sql_joins_100_queries", REFUSED,
+     "return call.db:value('SELECT count(*) FROM (SELECT 1 AS x) AS q0' .. (', (SELECT id FROM demo_item) AS q'):rep(100))"},
+    {"sql_joins_60_tables", REFUSED,
+     "local t, w = {}, {} for i = 1, 60 do t[i] = 'demo_item AS q' .. i w[i] = 'q' .. i .. '.id + 0 = q' .. (i % 60 + 1) .. '.id' end"
+     " call.db:value('SELECT count(*) FROM ' .. table.concat(t, ', ') .. ' WHERE ' .. table.concat(w, ' AND ')) " LOOP},
+    {"sql_3000_columns", REFUSED, "return call.db:row('SELECT 1' .. (', 1'):rep(3000))"},
+    {"sql_conditions", REFUSED,
+     "return call.db:value('SELECT 1 FROM demo_item WHERE id = 1' .. (' OR (id = 2 AND id = 3)'):rep(1800)) .. nil"},
     {"sql_attach", REFUSED, "call.db:run(\"ATTACH 'x' AS y\")"},
     {"sql_pragma", REFUSED, "call.db:run('PRAGMA journal_mode = DELETE')"},
     {"sql_foreign", REFUSED, "return call.db:rows('SELECT * FROM other_item')"},

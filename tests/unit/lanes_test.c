@@ -105,6 +105,39 @@ static void guilty_cannot_hide_the_loss(void **state)
 }
 
 /* All of a batch destroy it: each fails alone, and the lane goes on. */
+/* SQLite rolls back the whole transaction where it gets no memory. */
+static void a_statement_without_memory_loses_only_its_command(void **state)
+{
+    struct world *w = *state;
+    struct run *run = add(w, NULL, w->admin, "t.put a");
+    add(w, run, w->admin, "t.hoard guilty");
+    add(w, run, w->admin, "t.put c");
+    submit(w, run);
+    assert_ptr_equal(take(w), run);
+    expect_fine(reply_at(run, 0));
+    expect_error(reply_at(run, 1), ERR_LIMIT, "limit.memory");
+    expect_fine(reply_at(run, 2));
+    run_free(run);
+    assert_int_equal(rows_with(w, "a"), 1);
+    assert_int_equal(rows_with(w, "guilty"), 0);
+    assert_int_equal(rows_with(w, "c"), 1);
+}
+
+/* A query may end the snapshot that its run shares; what stands behind it is read in another. */
+static void a_query_that_ends_the_snapshot_leaves_its_neighbours(void **state)
+{
+    struct world *w = *state;
+    must(w, "t.put a");
+    struct run *run = add(w, NULL, w->admin, "t.count a");
+    add(w, run, w->admin, "t.rollback_read");
+    add(w, run, w->admin, "t.count a");
+    submit(w, run);
+    assert_ptr_equal(take(w), run);
+    for (int i = 0; i < 3; i++)
+        expect_fine(reply_at(run, i));
+    run_free(run);
+}
+
 static void many_guilty_fail_each(void **state)
 {
     struct world *w = *state;
@@ -657,6 +690,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(failing_command_loses_only_itself, set_up, tear_down),
         cmocka_unit_test_setup_teardown(lost_batch_loses_only_the_guilty, set_up, tear_down),
         cmocka_unit_test_setup_teardown(guilty_cannot_hide_the_loss, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_statement_without_memory_loses_only_its_command, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_query_that_ends_the_snapshot_leaves_its_neighbours, set_up, tear_down),
         cmocka_unit_test_setup_teardown(many_guilty_fail_each, set_up, tear_down),
         cmocka_unit_test_setup_teardown(long_run_spans_small_batches, set_up, tear_down),
         cmocka_unit_test_setup_teardown(same_key_has_one_effect, set_up, tear_down),

@@ -74,6 +74,32 @@ static int destroy_quietly(struct call *call, const struct value *args, struct r
     return 0;
 }
 
+/* Asks for more memory than a plugin's statement may have. */
+static int hoard(struct call *call, const struct value *args, struct reply *reply, struct err *err)
+{
+    static char text[1024 * 1024];
+    memset(text, 'x', sizeof(text));
+    const struct value long_one[] = {value_text((struct slice){text, sizeof(text)})};
+    struct value n;
+    struct buf keep = {0};
+    int rv = put(call, args, reply, err);
+    if (rv == 0)
+        rv = store_value(call->store, "t",
+                         SLICE("WITH RECURSIVE n(t) AS (SELECT ? UNION ALL SELECT t FROM n UNION ALL SELECT t FROM n)"
+                               " SELECT (SELECT count(*) FROM n) + count(*) FROM t_row"),
+                         long_one, 1, &n, &keep, err);
+    buf_close(&keep);
+    return rv;
+}
+
+/* Ends the transaction, and at once. */
+static int rollback(struct call *call, const struct value *args, struct reply *reply, struct err *err)
+{
+    (void)args;
+    reply_null(reply);
+    return store_run(call->store, "ROLLBACK", NULL, 0, err);
+}
+
 static int slow(struct call *call, const struct value *args, struct reply *reply, struct err *err)
 {
     (void)call;
@@ -121,6 +147,8 @@ static const struct native_command toys[] = {
     {"t.refuse", MODE_WRITE, "text:text", "int", "", "", refuse},
     {"t.destroy", MODE_WRITE, "text:text", "int", "", "", destroy},
     {"t.destroy_quietly", MODE_WRITE, "text:text", "text", "", "", destroy_quietly},
+    {"t.hoard", MODE_WRITE, "text:text", "int", "", "", hoard},
+    {"t.rollback_read", MODE_READ, "", "nil", "", "", rollback},
     {"t.slow", MODE_WRITE, "ms:int", "nil", "", "", slow},
     {"t.nap", MODE_READ, "ms:int", "nil", "", "", slow},
     {"t.create", MODE_WRITE, "", "nil", "", "", create},
