@@ -14,7 +14,7 @@
 
 enum { PARAMS_MAX = 100, COLUMNS_MAX = 100 };
 
-/* A Lua value as parameter. Texts that are not UTF-8 are blobs; CAST(? AS BLOB) stores any text as one. [-0, +0, e] */
+/* A Lua value as parameter. [-0, +0, e] */
 static void take_param(lua_State *L, int index, struct value *out)
 {
     struct slice s;
@@ -28,8 +28,6 @@ static void take_param(lua_State *L, int index, struct value *out)
     case LUA_TSTRING:
         s.data = lua_tolstring(L, index, &s.len);
         *out = value_text(s);
-        if (!utf8_valid(s))
-            out->type = VALUE_BLOB;
         return;
     case LUA_TBOOLEAN:
         *out = value_int(lua_toboolean(L, index));
@@ -39,19 +37,6 @@ static void take_param(lua_State *L, int index, struct value *out)
             luaL_error(L, "parameter %d: a %s can't be stored", index - 2, luaL_typename(L, index));
         *out = value_null();
     }
-}
-
-/* What every method begins with: (self, sql, …). The number of parameters. [-0, +0, e] */
-static int take_params(lua_State *L, struct slice *sql, struct value *params)
-{
-    luaL_argexpected(L, lua_isuserdata(L, 1), 1, "call.db (write call.db:method)");
-    sql->data = luaL_checklstring(L, 2, &sql->len);
-    int n = lua_gettop(L) - 2;
-    if (n > PARAMS_MAX)
-        luaL_error(L, "a statement has at most %d parameters", PARAMS_MAX);
-    for (int i = 0; i < n; i++)
-        take_param(L, i + 3, &params[i]);
-    return n;
 }
 
 /* Doom the command and raise. [-0, +0, e] */
@@ -64,6 +49,26 @@ static int refuse(lua_State *L, struct err *err)
     if (sb->doom && sb->doom->code == 0)
         *sb->doom = *err;
     return binding_refuse(L, err);
+}
+
+/* What every method begins with: (self, sql, …). The number of parameters. Texts that are not UTF-8 are blobs; CAST(?
+ * AS BLOB) stores any text as one. [-0, +0, e] */
+static int take_params(lua_State *L, struct slice *sql, struct value *params)
+{
+    luaL_argexpected(L, lua_isuserdata(L, 1), 1, "call.db (write call.db:method)");
+    sql->data = luaL_checklstring(L, 2, &sql->len);
+    int n = lua_gettop(L) - 2;
+    if (n > PARAMS_MAX)
+        luaL_error(L, "a statement has at most %d parameters", PARAMS_MAX);
+    for (int i = 0; i < n; i++)
+        take_param(L, i + 3, &params[i]);
+    struct err err = {0};
+    if (store_check_sizes(params, n, &err) != 0)
+        refuse(L, &err);
+    for (int i = 0; i < n; i++)
+        if (params[i].type == VALUE_TEXT && !utf8_valid(params[i].s))
+            params[i].type = VALUE_BLOB;
+    return n;
 }
 
 /* db:run(sql, …) → rows changed [-n, +1, e] */

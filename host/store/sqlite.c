@@ -66,6 +66,7 @@ void sqlite_enter(struct sqlite *q)
 {
     atomic_store_explicit(&q->interrupts, 0, memory_order_relaxed);
     if (bounded(q)) {
+        sqlite3_limit(q->db, SQLITE_LIMIT_LENGTH, STORE_VALUE_MIB * 1024 * 1024);
         sqlite_memory_bound(&q->interrupts);
     }
     atomic_store_explicit(&q->running, RUNNING, memory_order_release);
@@ -80,6 +81,7 @@ void sqlite_leave(struct sqlite *q)
     }
     if (bounded(q)) {
         sqlite_memory_unbound();
+        sqlite3_limit(q->db, SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES);
     }
 }
 
@@ -177,6 +179,10 @@ int sqlite_error(struct sqlite *q, int rc, struct slice sql, struct err *err)
         return err_rule(err, ERR_LIMIT, "limit.memory", NULL,
                         "the statement needs more than %d MiB of memory: ask for fewer rows or shorter texts at once",
                         SQLITE_MEMORY_MIB);
+    }
+    if ((rc & 0xff) == SQLITE_TOOBIG && bounded(q)) {
+        return err_rule(err, ERR_TOOBIG, "sql.toobig", NULL,
+                        "a value or a row has more than %d MiB: keep it in pieces, a row each", STORE_VALUE_MIB);
     }
     if (strcmp(said, "integer overflow") == 0) {
         return err_rule(err, ERR_ARG, "sql.overflow", NULL, "integer overflow: the result does not fit 64 bits");

@@ -303,8 +303,26 @@ int store_count_row(struct store *s, struct cursor *c, int64_t bytes, struct err
     return 0;
 }
 
-static int may_run(struct store *s, const char *plugin, struct err *err)
+int store_check_sizes(const struct value *args, int nargs, struct err *err)
 {
+    const size_t mib = 1024 * 1024;
+    size_t sum = 0;
+    for (int i = 0; i < nargs; i++) {
+        if (args[i].s.len > STORE_VALUE_MIB * mib) {
+            return err_rule(err, ERR_LIMIT, "sql.size", NULL,
+                            "argument %d has more than %d MiB: keep it in pieces, a row each", i + 1, STORE_VALUE_MIB);
+        }
+        sum += args[i].s.len;
+    }
+    return sum <= STORE_ARGUMENTS_MIB * mib
+               ? 0
+               : err_rule(err, ERR_LIMIT, "sql.size", NULL, "the arguments have more than %d MiB: use more statements",
+                          STORE_ARGUMENTS_MIB);
+}
+
+static int may_run(struct store *s, const struct statement *st, struct err *err)
+{
+    const char *plugin = st->plugin;
     if (s->batch || s->reading) {
         if (!s->driver->alive(s)) {
             return err_rule(
@@ -322,7 +340,8 @@ static int may_run(struct store *s, const char *plugin, struct err *err)
     if (plugin && s->batch && s->level == 0) {
         return err_rule(err, ERR_POLICY, "sql.autocommit", NULL, "a plugin's SQL runs inside a command only");
     }
-    return store_check_deadline(s, err);
+    int rv = plugin ? store_check_sizes(st->args, st->nargs, err) : 0;
+    return rv < 0 ? rv : store_check_deadline(s, err);
 }
 
 static int doom(struct store *s, int rv)
@@ -338,7 +357,7 @@ int store_exec(struct store *s, const char *plugin, struct slice sql, const stru
 {
     const struct statement st = {plugin, GUARD_COMMAND, sql, args, nargs, false};
     int64_t changed = 0;
-    int rv = may_run(s, plugin, err);
+    int rv = may_run(s, &st, err);
     if (rv == 0 && next_fault(s, "exec")) {
         rv = err_set(err, ERR_IO, "disk full (injected)");
     }
@@ -361,7 +380,7 @@ int store_query(struct store *s, const char *plugin, struct slice sql, const str
 {
     const struct statement st = {plugin, GUARD_COMMAND, sql, args, nargs, false};
     *out = NULL;
-    int rv = may_run(s, plugin, err);
+    int rv = may_run(s, &st, err);
     if (rv == 0 && s->open_cursors >= STORE_MAX_CURSORS) {
         rv = err_rule(err, ERR_LIMIT, "sql.cursors", NULL, "at most %d queries are open at a time: close one first",
                       STORE_MAX_CURSORS);

@@ -98,6 +98,10 @@ bool store_read_alive(const struct store *s);
 void store_read_end(struct store *s);
 
 /* -- statements; a plugin's only inside a batch's command or a read -- */
+#define STORE_VALUE_MIB 1      /* a value or a row of a plugin */
+#define STORE_ARGUMENTS_MIB 16 /* all arguments of one of its statements */
+/* Are a plugin's arguments that short? Nothing has looked into them yet. 0 or ERR_LIMIT "sql.size". */
+int store_check_sizes(const struct value *args, int nargs, struct err *err);
 /* `plugin` NULL: the host's own SQL, trusted; outside of a batch or read it is a transaction by itself. Otherwise
  * the guard holds (see store/guard.h): the linter at the first use of each text, the authorizer when it is prepared,
  * and no statement at all while no transaction is open (ERR_POLICY). Arguments bind to `?` in order; too few or too

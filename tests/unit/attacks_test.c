@@ -190,7 +190,7 @@ static const struct attack {
      "pcall(call.db.value, call.db, 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n')" SURVIVED},
     {"sql_queue_of_texts", STOPPED,
      "return call.db:value('WITH RECURSIVE n(i, t) AS (SELECT 1, ? UNION ALL SELECT i + 1, t FROM n UNION ALL SELECT i + 1, t FROM n)"
-     " SELECT count(*) FROM n', ('a'):rep(1 << 20))"},
+     " SELECT count(*) FROM n', ('a'):rep(1000000))"},
     {"sql_queue_of_numbers", STOPPED,
      "return call.db:value('WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n')"},
     {"sql_sorts_for_ever", STOPPED,
@@ -211,6 +211,15 @@ static const struct attack {
     {"sql_3000_columns", REFUSED, "return call.db:row('SELECT 1' .. (', 1'):rep(3000))"},
     {"sql_conditions", REFUSED,
      "return call.db:value('SELECT 1 FROM demo_item WHERE id = 1' .. (' OR (id = 2 AND id = 3)'):rep(1800)) .. nil"},
+    {"sql_100_texts", REFUSED,
+     "local t, p = ('\\u{4e2d}'):rep(5 << 20), {} for i = 1, 100 do p[i] = t end"
+     " return call.db:value('SELECT length(?)' .. (' + length(?)'):rep(99), table.unpack(p))"},
+    {"sql_100_texts_of_1_mb", REFUSED,
+     "local t, p = ('\\u{4e2d}'):rep(349525), {} for i = 1, 100 do p[i] = t end"
+     " return call.db:value('SELECT length(?)' .. (' + length(?)'):rep(99), table.unpack(p))"},
+    {"sql_grows", REFUSED,
+     "local t = ('a'):rep(1 << 20) return #call.db:value('SELECT ' .. ('replace('):rep(8) .. '?' .. (', ?, ?)'):rep(8), t,"
+     " 'a', t, 'a', t, 'a', t, 'a', t, 'a', t, 'a', t, 'a', t, 'a', t)"},
     {"sql_attach", REFUSED, "call.db:run(\"ATTACH 'x' AS y\")"},
     {"sql_pragma", REFUSED, "call.db:run('PRAGMA journal_mode = DELETE')"},
     {"sql_foreign", REFUSED, "return call.db:rows('SELECT * FROM other_item')"},

@@ -8,7 +8,7 @@
 
 #define MIB ((int64_t)1024 * 1024)
 
-static char text[1024 * 1024];
+static char text[1000 * 1000];
 
 /* Ask `plugin`'s question, whose one parameter is `len` bytes of text. */
 static int ask(struct place *p, const char *plugin, const char *sql, size_t len)

@@ -351,6 +351,51 @@ static void rows_and_bytes_are_bounded(void **state)
     assert_int_equal(number(p->s, "SELECT count(*) FROM notes_note WHERE size = 1"), 0);
 }
 
+/* A long text's SQL, whose parameters are all the same. */
+static int give(struct place *p, const char *plugin, const char *sql, size_t bytes, int nargs)
+{
+    static char text[3 * 1024 * 1024];
+    struct value args[20];
+    for (int i = 0; i < nargs; i++) {
+        args[i] = value_text((struct slice){memset(text, 'x', sizeof(text)), bytes});
+    }
+    return store_exec(p->s, plugin, slice_of(sql), args, nargs, NULL, &p->err);
+}
+
+/* A plugin's values are short: its functions are called in a row without a look at the clock. The host's are not. */
+static void values_of_a_plugin_are_bounded(void **state)
+{
+    static const char insert[] = "INSERT INTO notes_note(text) VALUES(?)";
+    static const char seventeen[] = "SELECT coalesce(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    static const struct {
+        const char *plugin, *sql;
+        size_t bytes;
+        int nargs, code;
+        const char *rule;
+    } rows[] = {
+        {"notes", "SELECT length(?)", 1024 * 1024, 1, 0, ""},
+        {"notes", "SELECT length(?)", 1024 * 1024 + 1, 1, ERR_LIMIT, "sql.size"},
+        {"notes", seventeen, 1024 * 1024, 17, ERR_LIMIT, "sql.size"},
+        {"notes", seventeen, 950 * 1024, 17, 0, ""},
+        {"notes", "SELECT ? || ?", 600 * 1024, 2, ERR_TOOBIG, "sql.toobig"},
+        {"notes", insert, 1024 * 1024 - 100, 1, 0, ""},
+        {"notes", insert, 1024 * 1024, 1, ERR_TOOBIG, "sql.toobig"},
+        {NULL, insert, 3 * 1024 * 1024, 1, 0, ""},
+        {NULL, "SELECT ? || ?", 3 * 1024 * 1024, 2, 0, ""},
+    };
+    struct place *p = *state;
+    begin(p);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        begin_command(p);
+        int rv = give(p, rows[i].plugin, rows[i].sql, rows[i].bytes, rows[i].nargs);
+        if (rv != rows[i].code || (rv < 0 && strcmp(p->err.rule, rows[i].rule) != 0)) {
+            fail_msg("%s: %s %s: %s", rows[i].sql, err_token(rv), p->err.rule, p->err.text);
+        }
+        assert_int_equal(store_command_abort(p->s), 0);
+    }
+    commit(p);
+}
+
 static void deadline_ends_a_query_between_rows(void **state)
 {
     struct place *p = *state;
@@ -463,6 +508,7 @@ int main(void)
         CLAIM(statements_are_prepared_once_and_the_cache_is_bounded),
         CLAIM(cache_keeps_plugins_apart),
         CLAIM(rows_and_bytes_are_bounded),
+        CLAIM(values_of_a_plugin_are_bounded),
         CLAIM(deadline_ends_a_query_between_rows),
         CLAIM(interrupt_from_another_thread_ends_the_statement),
         CLAIM(interrupted_write_loses_the_batch_and_is_noticed),

@@ -77,7 +77,7 @@ static int destroy_quietly(struct call *call, const struct value *args, struct r
 /* Asks for more memory than a plugin's statement may have. */
 static int hoard(struct call *call, const struct value *args, struct reply *reply, struct err *err)
 {
-    static char text[1024 * 1024];
+    static char text[1000 * 1000];
     memset(text, 'x', sizeof(text));
     const struct value long_one[] = {value_text((struct slice){text, sizeof(text)})};
     struct value n;
