@@ -66,7 +66,7 @@ void sqlite_enter(struct sqlite *q)
 {
     atomic_store_explicit(&q->interrupts, 0, memory_order_relaxed);
     if (bounded(q)) {
-        sqlite3_limit(q->db, SQLITE_LIMIT_LENGTH, STORE_VALUE_MIB * 1024 * 1024);
+        sqlite3_limit(q->db, SQLITE_LIMIT_LENGTH, q->value_max_bytes);
         sqlite_memory_bound(&q->interrupts);
     }
     atomic_store_explicit(&q->running, RUNNING, memory_order_release);
@@ -182,7 +182,9 @@ int sqlite_error(struct sqlite *q, int rc, struct slice sql, struct err *err)
     }
     if ((rc & 0xff) == SQLITE_TOOBIG && bounded(q)) {
         return err_rule(err, ERR_TOOBIG, "sql.toobig", NULL,
-                        "a value or a row has more than %d MiB: keep it in pieces, a row each", STORE_VALUE_MIB);
+                        "a value or a row has more than %d KiB, the most for this statement: keep it in pieces, a row "
+                        "each, or write a shorter statement",
+                        q->value_max_bytes / 1024);
     }
     if (strcmp(said, "integer overflow") == 0) {
         return err_rule(err, ERR_ARG, "sql.overflow", NULL, "integer overflow: the result does not fit 64 bits");
@@ -460,6 +462,9 @@ static int set_up(struct sqlite *q, const struct store_options *options, struct 
         "PRAGMA cache_size=-%d",
         options->cache_kib > 0 ? options->cache_kib : CACHE_KIB);
     int rv = run_text(q, text, err);
+    if (rv == 0 && sqlite_functions_install(q) != SQLITE_OK) {
+        rv = err_set(err, ERR_IO, "open %s: %s", q->path, sqlite3_errmsg(q->db));
+    }
     if (rv < 0) {
         return rv;
     }

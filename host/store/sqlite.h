@@ -30,10 +30,13 @@ struct prepared {
     sqlite3_stmt *stmt;
     enum guard_use use;
     int params;
+    int size_bytes;            /* as compiled */
+    int value_max_bytes;       /* of what it works on, see sqlite_statement.c */
     bool readonly, ddl, alter; /* ddl: begins with CREATE, ALTER or DROP */
     bool busy, cached;
 };
 
+#define PLUGIN_VALUE_BYTES (STORE_VALUE_MIB * 1024 * 1024)
 #define MAX_SQL_BYTES (1024 * 1024) /* of the host's own; the linter allows a plugin less */
 #define SQLITE_CACHED 256
 #define SQLITE_BUCKETS 512 /* a power of two */
@@ -60,6 +63,7 @@ struct sqlite {
     _Atomic int running;    /* see sqlite_enter */
     _Atomic int interrupts; /* that came since sqlite_enter */
     struct sqlite_guard guard;
+    int value_max_bytes; /* of the plugin's statement that runs */
     sqlite3_stmt *fixed[FIXED_COUNT];
     struct prepared *buckets[SQLITE_BUCKETS];
     struct list ages;
@@ -79,6 +83,9 @@ int sqlite_error(struct sqlite *q, int rc, struct slice sql, struct err *err);
 /* Make the savepoints that the front has counted and the database has not. */
 int sqlite_mark(struct sqlite *q, struct err *err);
 
+/* Put the functions of sqlite_functions.c in the place of SQLite's; after PRAGMA case_sensitive_like, which makes its
+ * LIKE anew. SQLite's result code. */
+int sqlite_functions_install(struct sqlite *q);
 /* Install the authorizer (once: installing it expires every prepared statement). */
 void sqlite_guard_install(struct sqlite *q);
 /* After a successful prepare: were the tables read without a column really names of a WITH? */

@@ -11,7 +11,7 @@
  * stepping through it) is never shared: the same text asked for meanwhile is compiled once more and thrown away
  * after use. */
 
-/* Of one, as compiled. A long text is a large statement, and a short one may be, too. */
+/* Of one that is kept, as compiled: a short text may be a large statement, too. */
 #define MAX_CACHED_BYTES (128 * 1024)
 
 /* -- the cache -- */
@@ -105,6 +105,7 @@ void sqlite_done(struct sqlite *q, struct prepared *p)
 void sqlite_watch(struct sqlite *q, const struct prepared *p)
 {
     q->guard.plugin = p ? p->plugin : NULL;
+    q->value_max_bytes = p ? p->value_max_bytes : 0;
     if (q->guard.plugin) {
         q->guard.use = p->use;
         q->guard.ddl = p->ddl;
@@ -119,6 +120,18 @@ static bool begins_with(struct slice sql, const char *word)
 {
     struct token first = token_next(&sql);
     return token_is(&first, word);
+}
+
+/* SQLite looks at an interrupt where its machine goes back, once for each row; between, each instruction may read a text
+ * from end to end, at up to 3 ns a byte (a sum of long numbers in texts). So a statement of many instructions works on
+ * shorter values: for a usual one, up to some 12 KiB as compiled, that is the whole 1 MiB. */
+#define INSTRUCTION_BYTES 24
+#define MAX_ROW_WORK (512 * 1024 * 1024) /* instructions × bytes */
+
+static int value_max(int size_bytes)
+{
+    const int most = MAX_ROW_WORK / (size_bytes / INSTRUCTION_BYTES + 1);
+    return most < PLUGIN_VALUE_BYTES ? most : PLUGIN_VALUE_BYTES;
 }
 
 static int compile(struct sqlite *q, const struct statement *st, struct prepared *p, struct err *err)
@@ -149,6 +162,8 @@ static int compile(struct sqlite *q, const struct statement *st, struct prepared
     }
     p->params = sqlite3_bind_parameter_count(p->stmt);
     p->readonly = sqlite3_stmt_readonly(p->stmt);
+    p->size_bytes = sqlite3_stmt_status(p->stmt, SQLITE_STMTSTATUS_MEMUSED, 0);
+    p->value_max_bytes = q->value_max_bytes = value_max(p->size_bytes);
     store_count(&q->base.prepared, 1);
     return st->plugin ? sqlite_guard_settle(q, err) : 0;
 }
@@ -172,6 +187,7 @@ static int make(struct sqlite *q, const struct statement *st, size_t plugin_len,
     p->ddl =
         p->alter || (st->use == GUARD_MIGRATION && (begins_with(st->sql, "create") || begins_with(st->sql, "drop")));
     p->busy = true;
+    p->value_max_bytes = PLUGIN_VALUE_BYTES;
     list_init(&p->age);
     int rv = compile(q, st, p, err);
     if (rv < 0) {
@@ -200,8 +216,7 @@ int sqlite_prepare(struct sqlite *q, const struct statement *st, struct prepared
         return 0;
     }
     int rv = make(q, st, plugin_len, out, err);
-    if (rv == 0 && !p && st->use == GUARD_COMMAND &&
-        sqlite3_stmt_status((*out)->stmt, SQLITE_STMTSTATUS_MEMUSED, 0) <= MAX_CACHED_BYTES) {
+    if (rv == 0 && !p && st->use == GUARD_COMMAND && (*out)->size_bytes <= MAX_CACHED_BYTES) {
         (*out)->hash = hash;
         keep(q, *out);
     }

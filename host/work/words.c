@@ -130,8 +130,9 @@ static const struct text words[] = {
     {"argument %d has more than %d MiB: keep it in pieces, a row each",
      "第 %d 个参数超过 %d MiB：请分成几段，每段一行"},
     {"the arguments have more than %d MiB: use more statements", "参数合计超过 %d MiB：请分成几条语句"},
-    {"a value or a row has more than %d MiB: keep it in pieces, a row each",
-     "一个值或一行超过 %d MiB：请分成几段，每段一行"},
+    {"a value or a row has more than %d KiB, the most for this statement: keep it in pieces, a row each, or write a "
+     "shorter statement",
+     "一个值或一行超过 %d KiB（该语句的上限）：请分成几段，每段一行，或写短一些的语句"},
     {"the query gives more than %d rows: narrow it or add LIMIT", "查询结果超过 %d 行：请缩小范围或加 LIMIT"},
     {"the query gives more than %d bytes: narrow it or add LIMIT", "查询结果超过 %d 字节：请缩小范围或加 LIMIT"},
     {"integer overflow: the result does not fit 64 bits", "整数溢出：结果超出 64 位"},

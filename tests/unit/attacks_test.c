@@ -20,6 +20,12 @@ static struct world world;
 #define DOUBLING                                                                                                       \
     "local sql = 'WITH a0 AS (SELECT 1 AS x)' for i = 1, 20 do local l = 'a' .. i - 1"                                 \
     " sql = sql .. ', a' .. i .. ' AS (SELECT p.x + q.x AS x FROM ' .. l .. ' AS p, ' .. l .. ' AS q)' end "
+/* As many of an expression over the texts t and p as a statement of SQL_WORDS holds, in one row: to SQLite
+ * nothing of it is a step of its own. */
+#define SQL_WORDS "20000"
+#define ROW(words, expression)                                                                                         \
+    "local e, sql = (' + " expression "'):rep(150), 'WITH a AS (SELECT ? AS t, ? AS p) SELECT 0'"                      \
+    " sql = sql .. (e .. ', 0'):rep((" SQL_WORDS " - 100) // (152 * " #words ") - 1) .. e .. ' FROM a' "
 #define SURVIVED " return 'survived'"
 
 /* `expect`: STOPPED is a stop by a limit, REFUSED any error or stop, else a text within the answer or the error. */
@@ -220,6 +226,37 @@ static const struct attack {
     {"sql_grows", REFUSED,
      "local t = ('a'):rep(1 << 20) return #call.db:value('SELECT ' .. ('replace('):rep(8) .. '?' .. (', ?, ?)'):rep(8), t,"
      " 'a', t, 'a', t, 'a', t, 'a', t, 'a', t, 'a', t, 'a', t, 'a', t)"},
+    {"sql_replace", "1048576",
+     "return call.db:value('SELECT length(replace(?, ?, ?))', ('a'):rep(1 << 20), ('a'):rep(1 << 19) .. 'b', 'c')"},
+    {"sql_trim", REFUSED,
+     "return call.db:value('SELECT trim(?, ?)', ('a'):rep(1 << 20), ('b'):rep((1 << 20) - 1) .. 'a')"},
+    {"sql_like", STOPPED, "return call.db:value('SELECT ? LIKE ?', ('a'):rep(1 << 20), '%' .. ('a'):rep(990) .. 'b')"},
+    {"sql_like_one", STOPPED,
+     "return call.db:value('SELECT ? LIKE ?', ('a'):rep(1 << 20), ('%_a'):rep(300) .. '%' .. ('_a'):rep(40) .. 'b')"},
+    {"sql_sums_of_1_mb", "sql.toobig", ROW(2, "t") "return call.db:value(sql, ('1'):rep(1 << 20), '')"},
+    {"sql_likes", STOPPED,
+     ROW(6, "(t LIKE p)") "while true do call.db:value(sql, ('a'):rep(8000), '%' .. ('a'):rep(900) .. 'b') end"},
+    {"sql_replaces", STOPPED,
+     ROW(12, "length(replace(t, p, p))") "while true do call.db:value(sql, ('ab'):rep(4000), 'a') end"},
+    {"sql_trims", STOPPED,
+     ROW(10, "length(trim(t, p))") "while true do call.db:value(sql, ('a'):rep(8000), ('b'):rep(63) .. 'a') end"},
+    {"sql_uppers", STOPPED, ROW(8, "length(upper(t))") "while true do call.db:value(sql, ('a'):rep(8000), '') end"},
+    {"sql_lengths", STOPPED, ROW(5, "length(t)") "while true do call.db:value(sql, ('\\u{4e2d}'):rep(2500), '') end"},
+    {"sql_sums", STOPPED, ROW(2, "t") "while true do call.db:value(sql, ('1'):rep(8000), '') end"},
+    {"sql_casts", STOPPED, ROW(7, "CAST(t AS INTEGER)") "while true do call.db:value(sql, ('1'):rep(8000), '') end"},
+    {"sql_rounds", STOPPED, ROW(5, "round(t)") "while true do call.db:value(sql, ('1'):rep(8000), '') end"},
+    {"sql_compares", STOPPED,
+     ROW(6, "(t = p)") "while true do call.db:value(sql, ('1'):rep(8000), ('1'):rep(8000)) end"},
+    {"sql_joins_texts", STOPPED,
+     ROW(7, "length(t || p)") "while true do call.db:value(sql, ('1'):rep(4000), ('1'):rep(4000)) end"},
+    {"sql_pieces", STOPPED,
+     ROW(12, "length(substr(t, 2499, 1))") "while true do call.db:value(sql, ('\\u{4e2d}'):rep(2500), '') end"},
+    {"sql_groups_texts", REFUSED,
+     "return #call.db:rows('WITH RECURSIVE n(i, t) AS (SELECT 1, ? UNION ALL SELECT i + 1, t FROM n WHERE i < 100000)"
+     " SELECT i, max(t) FROM n GROUP BY t || i ORDER BY t || i', ('a'):rep(100000))"},
+    {"sql_windows_texts", REFUSED,
+     "return #call.db:rows('WITH RECURSIVE n(i, t) AS (SELECT 1, ? UNION ALL SELECT i + 1, t FROM n WHERE i < 100000)"
+     " SELECT i, max(t || i) OVER (ORDER BY i ROWS BETWEEN 1000 PRECEDING AND 1000 FOLLOWING) FROM n', ('a'):rep(100000))"},
     {"sql_attach", REFUSED, "call.db:run(\"ATTACH 'x' AS y\")"},
     {"sql_pragma", REFUSED, "call.db:run('PRAGMA journal_mode = DELETE')"},
     {"sql_foreign", REFUSED, "return call.db:rows('SELECT * FROM other_item')"},
