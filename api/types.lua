@@ -204,7 +204,8 @@ function call:unit_path(code) end
 ---@param parent? string nil: a root of its own
 function call:unit_set(code, parent) end
 
---- The text in Unicode normal form C.
+--- The text in Unicode normal form C. Refused are, with ARG, what is not UTF-8 or has more than 30 combining marks in a
+--- row, and with TOOBIG more than 1 MiB.
 ---@param text string
 ---@return string
 function call:nfc(text) end

@@ -1,7 +1,5 @@
 #include "base/utf8.h"
 
-#include "base/err.h"
-
 #include <stdlib.h>
 #include <string.h>
 #include <utf8proc.h>
@@ -84,18 +82,49 @@ size_t utf8_width(struct slice s)
     return width;
 }
 
-int utf8_nfc(struct slice s, struct buf *out)
+/* utf8proc puts the combining marks of one letter in order by exchanging neighbours, so a row of them takes the square
+ * of its length: 40 KB of marks a second, and nothing can interrupt it. */
+enum { NFC_MIB = 1, NFC_MARKS = 30 };
+
+static int check_marks(struct slice s, struct err *err)
 {
-    if (plain_prefix(s) == s.len)
-        return buf_slice(out, s); /* ASCII is its own NFC form */
-    if (!utf8_valid(s))
-        return ERR_ARG;
+    int marks = 0;
+    for (size_t at = 0; at < s.len;) {
+        utf8proc_int32_t point;
+        const utf8proc_ssize_t n = next(s, at, &point);
+        if (n <= 0 || point == 0)
+            return err_rule(err, ERR_ARG, "text.utf8", NULL, "the text is not UTF-8 without NUL");
+        marks = point >= 0x300 && utf8proc_get_property(point)->combining_class != 0 ? marks + 1 : 0;
+        if (marks > NFC_MARKS)
+            return err_rule(err, ERR_ARG, "text.marks", NULL,
+                            "the text has more than %d combining marks in a row: take some away", NFC_MARKS);
+        at += (size_t)n;
+    }
+    return 0;
+}
+
+static int too_long(struct err *err, size_t most)
+{
+    return err_rule(err, ERR_TOOBIG, "text.size", NULL, "the text has more than %zu bytes: normalise it in pieces",
+                    most);
+}
+
+int utf8_nfc(struct slice s, struct buf *out, struct err *err)
+{
+    const size_t most = (size_t)NFC_MIB * 1024 * 1024;
+    if (s.len > most)
+        return too_long(err, most);
+    if (plain_prefix(s) == s.len) /* ASCII is its own NFC form */
+        return buf_slice(out, s) == 0 ? 0 : too_long(err, out->max);
+    int rv = check_marks(s, err);
+    if (rv != 0)
+        return rv;
     utf8proc_uint8_t *made = NULL;
     utf8proc_ssize_t len = utf8proc_map((const utf8proc_uint8_t *)s.data, (utf8proc_ssize_t)s.len, &made,
                                         UTF8PROC_STABLE | UTF8PROC_COMPOSE);
     if (len == UTF8PROC_ERROR_NOMEM)
         abort();
-    int rv = len < 0 ? ERR_TOOBIG : buf_append(out, made, (size_t)len);
+    rv = len < 0 || buf_append(out, made, (size_t)len) != 0 ? too_long(err, out->max) : 0;
     free(made);
     return rv;
 }

@@ -316,8 +316,9 @@ static int call_nfc(lua_State *L)
     struct slice text = check_text(L, 2);
     buf_clear(out);
     out->max = 3 * text.len + 64;
-    if (utf8_nfc(text, out) != 0)
-        return luaL_error(L, "call:nfc: the text is not UTF-8");
+    struct err err = {0};
+    if (utf8_nfc(text, out, &err) != 0)
+        return binding_refuse(L, &err);
     lua_pushlstring(L, out->data ? out->data : "", out->len);
     return 1;
 }

@@ -121,6 +121,10 @@ static const struct text words[] = {
     {"a figure takes at most %d params", "一个指标至多 %d 个参数"},
     {"params is a JSON object of the figure's own arguments", "params 是由该指标自己的参数组成的 JSON 对象"},
     {"plugin %s has no setting %s; setting.list shows them", "插件 %s 没有设置 %s；可用 setting.list 查看"},
+    {"the text is not UTF-8 without NUL", "文本不是有效的 UTF-8，或含有 NUL"},
+    {"the text has more than %d combining marks in a row: take some away",
+     "文本中有超过 %d 个连续的组合符号：请去掉一些"},
+    {"the text has more than %d bytes: normalise it in pieces", "文本超过 %d 字节：请分段规范化"},
     /* store */
     {"a read command cannot write: declare mode = \"write\"", "读命令不能写入：请声明 mode = \"write\""},
     {"an idempotency key has at most %d bytes", "幂等键至多 %d 字节"},

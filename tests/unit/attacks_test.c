@@ -257,6 +257,10 @@ static const struct attack {
     {"sql_windows_texts", REFUSED,
      "return #call.db:rows('WITH RECURSIVE n(i, t) AS (SELECT 1, ? UNION ALL SELECT i + 1, t FROM n WHERE i < 100000)"
      " SELECT i, max(t || i) OVER (ORDER BY i ROWS BETWEEN 1000 PRECEDING AND 1000 FOLLOWING) FROM n', ('a'):rep(100000))"},
+    {"nfc_marks", "text.marks", "return call:nfc('a' .. ('\\u{301}\\u{316}'):rep(200000))"},
+    {"nfc_15_mb", "text.size", "return call:nfc(('\\u{4e2d}'):rep(5 << 20))"},
+    {"nfc_in_a_loop", STOPPED,
+     "local s = ('a' .. ('\\u{301}\\u{316}'):rep(15)):rep(17000) while true do call:nfc(s) end"},
     {"sql_attach", REFUSED, "call.db:run(\"ATTACH 'x' AS y\")"},
     {"sql_pragma", REFUSED, "call.db:run('PRAGMA journal_mode = DELETE')"},
     {"sql_foreign", REFUSED, "return call.db:rows('SELECT * FROM other_item')"},

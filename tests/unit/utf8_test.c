@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include <setjmp.h>
@@ -112,9 +113,10 @@ static void nfc_joins_combining_characters(void **state)
 {
     (void)state;
     struct buf out = {0};
-    assert_int_equal(utf8_nfc(SLICE("e\xcc\x81"), &out), 0);
+    struct err err = {0};
+    assert_int_equal(utf8_nfc(SLICE("e\xcc\x81"), &out, &err), 0);
     assert_true(slice_is(buf_view(&out), "\xc3\xa9"));
-    assert_int_equal(utf8_nfc(SLICE("plain text, long"), &out), 0);
+    assert_int_equal(utf8_nfc(SLICE("plain text, long"), &out, &err), 0);
     assert_true(slice_is(buf_view(&out), "\xc3\xa9plain text, long"));
     buf_close(&out);
 }
@@ -125,12 +127,62 @@ static void nfc_refuses_what_is_not_utf8_or_too_long(void **state)
     (void)state;
     struct buf out;
     buf_init(&out, 5);
-    assert_int_equal(utf8_nfc(SLICE("a\xff"), &out), ERR_ARG);
-    assert_int_equal(utf8_nfc(SLICE("a\0"), &out), ERR_ARG);
-    assert_int_equal(utf8_nfc(SLICE("中文"), &out), ERR_TOOBIG);
-    assert_int_equal(utf8_nfc(SLICE("abcdef"), &out), ERR_TOOBIG);
+    struct err err = {0};
+    assert_int_equal(utf8_nfc(SLICE("a\xff"), &out, &err), ERR_ARG);
+    assert_string_equal(err.rule, "text.utf8");
+    assert_int_equal(utf8_nfc(SLICE("a\0"), &out, &err), ERR_ARG);
+    assert_int_equal(utf8_nfc(SLICE("中文"), &out, &err), ERR_TOOBIG);
+    assert_string_equal(err.rule, "text.size");
+    assert_int_equal(utf8_nfc(SLICE("abcdef"), &out, &err), ERR_TOOBIG);
     assert_int_equal(out.len, 0);
-    assert_int_equal(utf8_nfc(SLICE("中"), &out), 0);
+    assert_int_equal(utf8_nfc(SLICE("中"), &out, &err), 0);
+    buf_close(&out);
+}
+
+/* Write `letter` and `marks` combining marks, again and again. */
+static struct slice marked(const char *letter, int marks, size_t times)
+{
+    static char text[1024 * 1024 + 1];
+    size_t len = 0;
+    for (size_t i = 0; i < times; i++) {
+        len += (size_t)sprintf(text + len, "%s", letter);
+        for (int j = 0; j < marks; j++)
+            len += (size_t)sprintf(text + len, "%s", j % 2 ? "\xcc\x96" : "\xcc\x81"); /* U+0316, U+0301 */
+    }
+    return (struct slice){text, len};
+}
+
+/* Marks are put in order, which takes the square of how many there are; so a letter has at most thirty. */
+static void nfc_takes_thirty_marks_in_a_row(void **state)
+{
+    (void)state;
+    struct buf out = {0};
+    struct err err = {0};
+    assert_int_equal(utf8_nfc(marked("a", 30, 10000), &out, &err), 0);
+    assert_int_equal(out.len, 10000 * (2 + 2 * 29)); /* the first joins its letter */
+    buf_clear(&out);
+    assert_int_equal(utf8_nfc(marked("a", 31, 1), &out, &err), ERR_ARG);
+    assert_string_equal(err.rule, "text.marks");
+    assert_non_null(strstr(err.text, "more than 30 combining marks"));
+    assert_int_equal(utf8_nfc(marked("", 31, 1), &out, &err), ERR_ARG);
+    assert_int_equal(utf8_nfc(marked("a", 500000, 1), &out, &err), ERR_ARG);
+    assert_int_equal(out.len, 0);
+    buf_close(&out);
+}
+
+static void nfc_takes_a_mib(void **state)
+{
+    (void)state;
+    struct buf out = {0};
+    struct err err = {0};
+    assert_int_equal(utf8_nfc(marked("a", 0, 1024 * 1024), &out, &err), 0);
+    assert_int_equal(utf8_nfc(marked("\xe4\xb8\xad", 0, 1024 * 1024 / 3), &out, &err), 0);
+    buf_clear(&out);
+    struct slice longer = marked("a", 0, 1024 * 1024);
+    longer.len++; /* its NUL */
+    assert_int_equal(utf8_nfc(longer, &out, &err), ERR_TOOBIG);
+    assert_string_equal(err.rule, "text.size");
+    assert_int_equal(out.len, 0);
     buf_close(&out);
 }
 
@@ -142,6 +194,7 @@ int main(void)
         cmocka_unit_test(nul_is_refused_at_every_place),     cmocka_unit_test(characters_are_counted),
         cmocka_unit_test(a_cut_falls_between_characters),    cmocka_unit_test(width_counts_terminal_columns),
         cmocka_unit_test(nfc_joins_combining_characters),    cmocka_unit_test(nfc_refuses_what_is_not_utf8_or_too_long),
+        cmocka_unit_test(nfc_takes_thirty_marks_in_a_row),   cmocka_unit_test(nfc_takes_a_mib),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
