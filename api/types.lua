@@ -204,8 +204,8 @@ function call:unit_path(code) end
 ---@param parent? string nil: a root of its own
 function call:unit_set(code, parent) end
 
---- The text in Unicode normal form C. Refused are, with ARG, what is not UTF-8 or has more than 30 combining marks in a
---- row, and with TOOBIG more than 1 MiB.
+--- The text in Unicode normal form C. Refused are, with ARG, what is not UTF-8 or has more than 30 combining marks in
+--- a row, and with TOOBIG more than 1 MiB.
 ---@param text string
 ---@return string
 function call:nfc(text) end
@@ -222,6 +222,9 @@ function call:log(fmt, ...) end
 
 --- The plugin's own tables (`NAME_…`) and `muster_unit(code, path, parent)` for reading. Portable SQL, `?` parameters:
 --- nil binds NULL, booleans 0 and 1. Read mode can only read. A failed statement dooms the command: it can only fail.
+--- A value or a row has at most 1 MiB (less in a statement of more than some 100 lines), the arguments of a statement
+--- 16 MiB, and the statements of a command take 64 MiB of memory. LIKE reads every row; a range, such as
+--- `path >= ? AND path < ?`, uses an index.
 ---@class muster.Db
 local db = {}
 
