@@ -258,7 +258,7 @@ static void act(struct watch *w, uint64_t deadline, uint64_t now)
             give_up(w);
         if (w->late_ticks == 1 && starved(w, now))
             atomic_store(&w->offer, true);
-        else if (w->store)
+        else if (w->store && !atomic_load(&w->offer)) /* else it has not come to take the offer yet */
             store_interrupt(w->store);
         pthread_kill(w->thread, SIGURG);
     }
