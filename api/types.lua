@@ -9,7 +9,8 @@
 --- There are the functions of Lua 5.4, `muster` and `require`. Of Lua's own are
 --- not there: _VERSION debug dofile io loadfile math.random math.randomseed os package string.dump warn
 --- `pairs` and `next` go through a table in an order that is another after each start of the server: sort what is
---- stored or told in an order. Metatables have neither `__gc` nor `__mode`. `load` takes texts only, of at most 64 KiB.
+--- stored or told in an order. No metatable has `__gc`, `__mode` or `__concat`. `load` takes texts only, of at most
+--- 64 KiB.
 --- `print` writes a line into the server's log, at level info; `muster plugin test` shows it.
 
 -- Units of values: `fen` is an integer number of fen (an argument is not negative unless its bounds say so, what is

@@ -1,6 +1,7 @@
 #include "ops/install_stage.h"
 
 #include "base/clock.h"
+#include "base/crashpoint.h"
 #include "base/log.h"
 #include "ops/install_start.h"
 #include "plugin/shelf.h"
@@ -456,6 +457,7 @@ int stage_build(struct calls *c, const struct stage_wish *wish, const struct set
     if (rv == 0)
         rv = try_and_offer(b, err);
     clear_mark(b);
+    crash_point("stage offered, or given up");
     if (rv == 0)
         *out = registry_set(b->registry);
     else

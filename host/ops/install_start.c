@@ -1,6 +1,7 @@
 #include "ops/install_start.h"
 
 #include "base/clock.h"
+#include "base/crashpoint.h"
 #include "base/log.h"
 #include "plugin/live.h"
 #include "ops/install_stage.h"
@@ -286,6 +287,8 @@ static int write_down(const struct start *s, struct store *store, const struct r
         rv = store_batch_commit(store, err);
     else
         store_batch_abort(store);
+    if (rv == 0)
+        crash_point("start recorded");
     buf_close(&ignored);
     return rv > 0 ? err_set(err, ERR_BUSY, "the generation of this start could not be recorded; start again") : rv;
 }

@@ -152,6 +152,8 @@ int shelf_remove(const char *data_dir, const char *folder, struct err *err)
         *slash = '\0';
         rmdir(path); /* only when it is empty */
     }
+    if (rv == 0)
+        crash_point("folder off the shelf");
     return rv;
 }
 

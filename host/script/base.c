@@ -80,8 +80,12 @@ const char *sandbox_tostring(lua_State *L, int index, size_t *len)
             luaL_error(L, "'__tostring' must return a string");
     } else if (lua_type(L, index) <= LUA_TSTRING && lua_type(L, index) != LUA_TLIGHTUSERDATA) {
         luaL_tolstring(L, index, NULL);
-    } else if (luaL_getmetafield(L, index, "__name") != LUA_TSTRING) {
-        lua_pushstring(L, luaL_typename(L, index)); /* the stock one shows the address */
+    } else {
+        int type = luaL_getmetafield(L, index, "__name");
+        if (type != LUA_TNIL && type != LUA_TSTRING)
+            lua_pop(L, 1);
+        if (type != LUA_TSTRING)
+            lua_pushstring(L, luaL_typename(L, index)); /* the stock one shows the address */
     }
     return lua_tolstring(L, -1, len);
 }

@@ -2,12 +2,13 @@
 
 #include <string.h>
 
-/* setmetatable, getmetatable and rawset, so that no table's metatable ever has `__gc` or `__mode`. A finalizer runs with
- * hooks off, so nothing could stop it; chains of weak keys make one step of the collector quadratic, and weak tables
- * make an answer depend on when it ran.
+/* setmetatable, getmetatable and rawset, so that no table's metatable ever has `__gc`, `__mode` or `__concat`. A finalizer
+ * runs with hooks off, so nothing could stop it; chains of weak keys make one step of the collector quadratic, and weak
+ * tables make an answer depend on when it ran. And Lua 5.4.4 goes on with a pointer into the old stack when a `__concat`
+ * has made the stack grow or shrink (luaV_concat in lvm.c; mended in later releases): any script could overwrite memory.
  *
- * Both keys are refused when a metatable is set. `__gc` counts at that moment only, but `__mode` is read at each
- * collection, so it must not come later either: a table that serves as metatable gets a metatable itself, the guard,
+ * The keys are refused when a metatable is set. `__gc` counts at that moment only, but the others are read each time
+ * they are needed, so they must not come later either: a table that serves as metatable gets a metatable itself, the guard,
  * whose __newindex looks at new keys. The guard is not seen: it does what the metatable does that the plugin set there
  * (as that was when it was set), and getmetatable tells of that one.
  *
@@ -17,20 +18,25 @@
 static char guard_key; /* in a guard: the metatable that the plugin sees, or false when it sees none */
 
 static const char *const events[] = {
-    "__index", "__call",   "__tostring", "__name", "__metatable", "__pairs", "__len", "__eq",   "__lt",
-    "__le",    "__concat", "__close",    "__add",  "__sub",       "__mul",   "__div", "__mod",  "__pow",
-    "__unm",   "__idiv",   "__band",     "__bor",  "__bxor",      "__shl",   "__shr", "__bnot",
+    "__index", "__call",  "__tostring", "__name", "__metatable", "__pairs", "__len",  "__eq",  "__lt",
+    "__le",    "__close", "__add",      "__sub",  "__mul",       "__div",   "__mod",  "__pow", "__unm",
+    "__idiv",  "__band",  "__bor",      "__bxor", "__shl",       "__shr",   "__bnot",
 };
+
+static const char *const refused[] = {"__gc", "__mode", "__concat", NULL};
 
 static bool is_refused(lua_State *L, int key)
 {
     const char *name = lua_type(L, key) == LUA_TSTRING ? lua_tostring(L, key) : "";
-    return strcmp(name, "__gc") == 0 || strcmp(name, "__mode") == 0;
+    for (int i = 0; refused[i]; i++)
+        if (strcmp(name, refused[i]) == 0)
+            return true;
+    return false;
 }
 
 static int refuse(lua_State *L, const char *name)
 {
-    return luaL_error(L, "%s is not available here: a metatable has neither __gc nor __mode", name);
+    return luaL_error(L, "%s is not available here: no metatable has __gc, __mode or __concat", name);
 }
 
 /* Does the table serve as a metatable? [-0, +0, -] */
@@ -133,8 +139,7 @@ static int set(lua_State *L)
         luaL_checktype(L, 2, LUA_TTABLE);
     if (luaL_getmetafield(L, 1, "__metatable") != LUA_TNIL)
         return luaL_error(L, "cannot change a protected metatable");
-    static const char *const refused[] = {"__gc", "__mode"};
-    for (int i = 0; i < 2 && !lua_isnil(L, 2); i++) {
+    for (int i = 0; refused[i] && !lua_isnil(L, 2); i++) {
         lua_pushstring(L, refused[i]);
         if (lua_rawget(L, 2) != LUA_TNIL)
             return refuse(L, refused[i]);

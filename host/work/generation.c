@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "base/crashpoint.h"
 #include "base/log.h"
 #include "script/quarantine.h"
 #include "work/lane.h"
@@ -184,8 +185,10 @@ static void go_over(struct lane *writer)
 
 void generation_commit_end(struct lane *writer, bool kept)
 {
-    if (kept)
+    if (kept) {
+        crash_point("switch committed, nobody went over");
         go_over(writer);
+    }
     atomic_fetch_add(&writer->lanes->epoch, 1);
 }
 

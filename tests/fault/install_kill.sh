@@ -1,6 +1,7 @@
 #!/bin/sh
-# A server that is killed behind any durable step of an install, an upgrade with a migration or a rollback starts again
-# with the set before or with the one after, whole: what is listed, the schema, the commands and the files agree.
+# A server that is killed behind any durable step of an install, an upgrade with a migration, a rollback, of turning a plugin off, on,
+# or removing it, starts again with the set before or with the one after, whole: what is listed, the schema, the commands and the
+# files agree. And there is no step in the sources that none of these has come to.
 set -eu
 . "$(dirname "$0")/../support/server.sh"
 . "$(dirname "$0")/../support/package.sh"
@@ -40,7 +41,7 @@ key_new "$dir"
 package_make "$dir" "$dir/one/tally" "$dir/tally-1.0.0.muster"
 package_make "$dir" "$dir/two/tally" "$dir/tally-1.1.0.muster"
 
-# The three places to start from.
+# The places to start from.
 mkdir "$dir/bundled"
 base() { # base NAME COMMAND…: a data folder that a server has served, with the command done
   base_name=$1
@@ -56,8 +57,9 @@ printf 'return { probation_s = 1, lanes = { readers = 1 } }\n' >"$data/config.lu
 base none
 base one install "$dir/tally-1.0.0.muster"
 base two upgrade "$dir/tally-1.1.0.muster"
+base off disable tally
 
-version_now() { plugin list 2>/dev/null | awk '$1 == "tally" { print $2 }'; }
+version_now() { plugin list 2>/dev/null | awk '$1 == "tally" && !/ off / { print $2 }'; }
 
 # What must hold after a start: one version everywhere, its files and no other leftovers.
 check() { # check WHAT ALLOWED…
@@ -128,14 +130,32 @@ start() {
     killed "$@"
   ) &
 }
+status=0
+pair() { # two side by side
+  wait "$one" || status=1
+  wait "$two" || status=1
+}
 start install none none 1.0.0 install "$dir/tally-1.0.0.muster"
 one=$!
 start upgrade one 1.0.0 1.1.0 upgrade "$dir/tally-1.1.0.muster"
 two=$!
+pair
 start rollback two 1.1.0 1.0.0 rollback
-three=$!
-status=0
-wait "$one" || status=1
-wait "$two" || status=1
-wait "$three" || status=1
+one=$!
+start disable two 1.1.0 none disable tally
+two=$!
+pair
+start enable off none 1.1.0 enable tally
+one=$!
+start remove two 1.1.0 none remove tally
+two=$!
+pair
+
+grep -rho 'crash_point("[^"]*' host | sed 's/.*"//' | sort -u >"$dir/steps"
+sed -n 's/^crash point [0-9]*: //p' "$dir"/*.log | sort -u >"$dir/reached"
+[ -s "$dir/steps" ] || fail "no steps in the sources"
+if ! cmp -s "$dir/steps" "$dir/reached"; then
+  diff "$dir/steps" "$dir/reached" >&2 || true
+  fail "steps that were not reached, or are not in the sources"
+fi
 exit "$status"

@@ -26,7 +26,7 @@ static const char *const parts[] = {
     "do local c = coroutine.create(function() @ coroutine.yield() @ end) coroutine.resume(c) coroutine.close(c) end",
     "do local x <close> = setmetatable({}, { __close = function() @ end }) @ end",
     "do local t = setmetatable({}, { __index = function(_, k) @ return k end, __len = function() return # end }) n = n + #t t[1] = t[2] end",
-    "do local t = setmetatable({}, { __lt = function() @ return true end, __concat = function() @ return '' end }) n = (t < t) and 1 or 2 s = t .. 'x' end",
+    "do local t = setmetatable({}, { __lt = function() @ return true end, __add = function() @ return 1 end }) n = (t < t) and 1 or t + 2 end",
     "s = (s .. ~):sub(#)",
     "s = s:rep(#)",
     "s = s:rep(#, ~):sub(1, 4000)",

@@ -122,6 +122,9 @@ static const struct attack {
     {"ephemerons_set_later", REFUSED,
      "local m = {} local t = setmetatable({}, m) m.__mode = 'k' local last = {} t[last] = 1"
      " for i = 1, 60000 do local k = {} t[last] = k last = k end"},
+    {"concat_moves_the_stack", REFUSED,
+     "local function deep(n) if n > 0 then return 1 + deep(n - 1) end return 0 end"
+     " local t = setmetatable({}, { __concat = function() deep(10000) return '' end }) local s = t .. 'x' return s"},
     {"weak_newindex", REFUSED, "setmetatable({}, setmetatable({ __newindex = {} , __mode = 'v' }, {}))"},
     {"next_over_holes", STOPPED,
      "local t = {} for i = 1, 500000 do t[i] = 1 end for i = 1, 500000 do t[i] = nil end while true do next(t) end"},

@@ -28,6 +28,9 @@ static const struct claim metatables[] = {
      " M.one = 1 M.one = 2 return same(log, { 'one' }) and M.one == 2"},
     {"newindex_that_is_a_table",
      "local other, M = {}, {} setmetatable(M, { __newindex = other }) setmetatable({}, M) M.x = 1 return other.x == 1 and rawget(M, 'x') == nil"},
+    {"no_concat",
+     "local m = {} setmetatable({}, m) return raises('__concat', setmetatable, {}, { __concat = print })"
+     " and raises('__concat', function() m.__concat = print end) and raises('__concat', rawset, m, '__concat', print)"},
     {"no_gc_and_no_mode",
      "return raises('__gc', setmetatable, {}, { __gc = print }) and raises('__mode', setmetatable, {}, { __mode = 'k' })"},
     {"not_later_either",
@@ -49,6 +52,7 @@ static const struct claim texts[] = {
     {"tostring",
      "return tostring(setmetatable({}, { __tostring = function() return 7 end })) == '7' and tostring(1.0) == '1.0'"},
     {"name", "return tostring(setmetatable({}, { __name = 'area' })) == 'area' and tostring({}) == 'table'"},
+    {"name_that_is_no_text", "return tostring(setmetatable({}, { __name = {} })) == 'table'"},
     {"no_text",
      "return raises('must return a string', tostring, setmetatable({}, { __tostring = function() return {} end }))"},
     {"utf8_char",
