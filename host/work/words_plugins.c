@@ -132,6 +132,12 @@ const struct text words_plugins[] = {
     {"plugin %s, manifest.lua: health: %s must do without arguments, but `%s` is required",
      "插件 %s 的清单 health：%s 必须不需要参数，而 `%s` 是必需的"},
     {"plugin %s, command %s: %s", "插件 %s 的命令 %s：%s"},
+    {"plugin %s: its process was not ready after %d s", "插件 %s 的进程在 %d 秒内未就绪"},
+    {"plugin %s: its process ended while it was loaded: %s", "插件 %s 的进程在加载时终止（%s）"},
+    {"plugin %s: its process sent what is no message, or too long a one", "插件 %s 的进程发来的不是消息，或消息过长"},
+    {"plugin %s: its process has not shut itself in", "插件 %s 的进程没有把自己隔离起来"},
+    {"plugin %s: whether its process has shut itself in is not told (Linux 5.10 tells, in /proc)",
+     "无从得知插件 %s 的进程是否已经隔离（Linux 5.10 起由 /proc 告知）"},
     {"plugin %s, %s", "插件 %s，%s"},
     {"plugin %s: %s", "插件 %s：%s"},
     /* how they do */
