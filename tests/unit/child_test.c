@@ -92,6 +92,7 @@ static void put_far(void)
         "add('refuse', 'read', {}, function(call) call:fail('STATE', { rule = 'far.no' }, 'not %s', 'now') end)\n"
         "add('spin', 'read', {}, function() while true do end end)\n"
         "add('hoard', 'read', {}, function() local t = {} while true do t[#t + 1] = ('x'):rep(1000) .. #t end end)\n"
+        "c['far.hoard'].timeout_ms = 60000 -- stopped by memory, on a busy machine, too\n"
         "return { commands = c,\n"
         "  settings = { word = { type = 'text', default = 'hello', summary = 'W.' } },\n"
         "  figures = { ['far.rows'] = { unit = 'rows', args = {}, summary = 'R.', compute = function(call)\n"
