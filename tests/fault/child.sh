@@ -89,7 +89,7 @@ grep -qx 'how=signal 11.*' "$data"/crashes/* || fail "the record does not say ho
 for what in load path filter low signal fork exec thread open create unlink connect code kill environment; do
   again wreck.try "what=$what" | grep -q '^refused' || fail "$what: $(cat "$dir/out")"
 done
-case $(call wreck.event) in refused*) ;; *) fail "an event that is no JSON was taken" ;; esac
+again wreck.event | grep -q '^refused' || fail "an event that is no JSON was taken"
 refused call.series wreck.number "series=$(printf '%0300d' 0)"
 [ "$(call wreck.number series=a)" = 1 ] || fail "a client's long name cost it its process"
 refused limit.time wreck.spin
