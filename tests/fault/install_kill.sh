@@ -54,7 +54,7 @@ base() { # base NAME COMMAND…: a data folder that a server has served, with th
 "$MUSTER" init --data "$data" >/dev/null
 key_trust "$dir" "$data"
 printf 'return { probation_s = 1, lanes = { readers = 1 } }\n' >"$data/config.lua"
-base none
+cp -a "$data" "$dir/base_fresh" # no server has seen it
 base one install "$dir/tally-1.0.0.muster"
 base two upgrade "$dir/tally-1.1.0.muster"
 base off disable tally
@@ -135,7 +135,7 @@ pair() { # two side by side
   wait "$one" || status=1
   wait "$two" || status=1
 }
-start install none none 1.0.0 install "$dir/tally-1.0.0.muster"
+start install fresh none 1.0.0 install "$dir/tally-1.0.0.muster"
 one=$!
 start upgrade one 1.0.0 1.1.0 upgrade "$dir/tally-1.1.0.muster"
 two=$!
