@@ -75,6 +75,8 @@ static int check_permission(const struct calls *c, struct question q, const char
                             struct err *err)
 {
     const struct unit_ref whole = {.arg = "scope", .code = slice_of(code), .path = path};
+    if (q.command && access_open_to_all(q.command)) /* it needs no grant, so none that reaches so far */
+        return 0;
     return decide(c, q, &whole, 1, err);
 }
 

@@ -85,10 +85,9 @@ end
 --- How cnkit writes a figure's values: money and rates are its own, all else is counted.
 local function unit_of(value) return (value.unit == "fen" or value.unit == "bp") and value.unit or "count" end
 
---- What the figure is called, and whose it is, for people. Who may not list figures reads its name.
+--- What the figure is called, and whose it is, for people.
 local function title_of(call, name, unit)
-  local may, list = pcall(call.invoke, call, "figure.list", {})
-  for _, f in ipairs(may and list or {}) do
+  for _, f in ipairs(call:invoke("figure.list", {})) do
     if f.name == name then name = f.summary break end
   end
   return ("%s · %s"):format(name, unit_name(call, unit))

@@ -115,8 +115,9 @@ replay 2 "$file" "$dir/nowhere"
 
 # -- a read with rows, and calls of others: the fault is the innermost's --
 call dues.add none 5 >/dev/null
+before=$(made) # the same fault makes another one after a minute
 fails call dues.sum
-[ "$(made)" = 2 ] || fail "not one capsule, of the plugin that failed: $(ls "$data/capsules")"
+[ "$(made)" = $((before + 1)) ] || fail "not one capsule, of the plugin that failed: $(ls "$data/capsules")"
 file=$(of rates.of)
 [ -n "$file" ] || fail "it is another: $(ls "$data/capsules") $(cat "$dir/out")"
 "$MUSTER" plugin replay "$file" --print >"$dir/out"
