@@ -89,9 +89,26 @@ static void refuse_doctype(void *arg, const char *name, const char *system, cons
                 "a part of the file has a document type, as XLSX files have not");
 }
 
+static void on_start(void *arg, const char *name, const char **attributes)
+{
+    struct xlsx *x = ((struct xlsx_reader *)arg)->x;
+    x->heard = x->unpacked;
+    x->start(arg, name, attributes);
+}
+
+static void on_text(void *arg, const char *text, int len)
+{
+    struct xlsx *x = ((struct xlsx_reader *)arg)->x;
+    x->heard = x->unpacked;
+    if (x->text)
+        x->text(arg, text, len);
+}
+
+/* expat reads a tag that is not whole yet from its beginning with each piece: one without end would take for ever. */
 static void feed(struct xlsx *x, zip_file_t *file)
 {
-    zip_int64_t n, fed = 0;
+    zip_int64_t n;
+    x->heard = x->unpacked;
     do {
         void *piece = XML_GetBuffer(x->parser, PIECE);
         n = piece ? zip_fread(file, piece, PIECE) : -1;
@@ -104,10 +121,9 @@ static void feed(struct xlsx *x, zip_file_t *file)
             xlsx_refuse(x, "LIMIT", "the file has more than 64 MiB unpacked; send it in parts");
             return;
         }
-        fed += n;
         if (XML_ParseBuffer(x->parser, (int)n, n == 0) != XML_STATUS_OK)
             xlsx_refuse(x, "ARG", "a part of the file is no XML as it should be");
-        if (fed - XML_GetCurrentByteIndex(x->parser) > TOKEN_MAX)
+        if (x->unpacked - x->heard > TOKEN_MAX)
             xlsx_refuse(x, "LIMIT", "a part of the file has a tag of more than 1 MiB");
         if (x->host->stopped(x->call))
             xlsx_refuse(x, "LIMIT", "it takes too long to read the file; send it in parts");
@@ -123,8 +139,10 @@ bool xlsx_read(struct xlsx *x, const char *part, XML_StartElementHandler start, 
     x->parser = XML_ParserCreate(NULL);
     if (x->parser) {
         XML_SetUserData(x->parser, reader);
-        XML_SetElementHandler(x->parser, start, end);
-        XML_SetCharacterDataHandler(x->parser, text);
+        x->start = start;
+        x->text = text;
+        XML_SetElementHandler(x->parser, on_start, end);
+        XML_SetCharacterDataHandler(x->parser, on_text);
         XML_SetStartDoctypeDeclHandler(x->parser, refuse_doctype);
         feed(x, file);
         XML_ParserFree(x->parser);
