@@ -27,12 +27,12 @@ struct xlsx {
     zip_t *zip;
     XML_Parser parser; /* of the part being read, and who is told of what is in it */
     XML_StartElementHandler start;
-    XML_CharacterDataHandler text; /* or NULL */
-    size_t unpacked;               /* bytes of all parts so far */
-    size_t heard;                  /* as many of them were there at the last tag or text */
-    size_t replied;                /* bytes of the reply, about */
-    const char *why;               /* what was refused, in English, or NULL */
-    const char *why_code;          /* "ARG" or "LIMIT" */
+    XML_CharacterDataHandler text;
+    size_t unpacked;      /* bytes of all parts so far */
+    size_t heard;         /* as many of them were there at the last tag or text */
+    size_t replied;       /* bytes of the reply, about */
+    const char *why;      /* what was refused, in English, or NULL */
+    const char *why_code; /* "ARG" or "LIMIT" */
     /* the workbook */
     struct xlsx_texts names, ids; /* of sheets: name, id of the relation */
     struct xlsx_texts relations;  /* id, target, id, target … */

@@ -100,8 +100,7 @@ static void on_text(void *arg, const char *text, int len)
 {
     struct xlsx *x = ((struct xlsx_reader *)arg)->x;
     x->heard = x->unpacked;
-    if (x->text)
-        x->text(arg, text, len);
+    x->text(arg, text, len);
 }
 
 /* expat reads a tag that is not whole yet from its beginning with each piece: one without end would take for ever. */
